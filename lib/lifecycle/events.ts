@@ -1,0 +1,139 @@
+import diagnostics from "node:diagnostics_channel";
+import type { EndpointState } from "./endpoint.ts";
+import type { Farewell } from "./farewell.ts";
+import { type AbortLink, onAbort } from "./abort.ts";
+import { type Deferred, deferred } from "./deferred.ts";
+
+/** What an endpoint tells about itself. A clean run emits nothing above level `info`. */
+export type EndpointEvent = { readonly at: number; readonly level: EventLevel } & EndpointNews;
+
+/** How loud an event is. */
+export type EventLevel = "debug" | "info" | "warn" | "error";
+
+/** The kinds of event. `at` of the event is milliseconds since the epoch. */
+export type EndpointNews =
+  | { readonly type: "state"; readonly state: EndpointState; readonly previous: EndpointState }
+  /** Something failed and was contained: a handler threw, a peer sent bad bytes, a hook rejected. */
+  | { readonly type: "fault"; readonly error: unknown }
+  /** The transport was lost; the endpoint reconnects, or ends if that is not possible. */
+  | { readonly type: "lost"; readonly error: unknown }
+  /** The next attempt to connect starts after `delay` milliseconds. */
+  | { readonly type: "retry"; readonly attempt: number; readonly delay: number; readonly error: unknown }
+  /** Connected again: life number `epoch` of the transport. */
+  | { readonly type: "connected"; readonly epoch: number; readonly remote: string }
+  /** The peer asked to move to another server. */
+  | { readonly type: "redirect"; readonly target: string }
+  /** Messages were dropped by an overflow policy. */
+  | { readonly type: "overflow"; readonly dropped: number; readonly policy: string }
+  /** The end. The last event of every endpoint. */
+  | { readonly type: "farewell"; readonly farewell: Farewell };
+
+/** Hands events to any number of readers and to `diagnostics_channel`; nobody listening costs nothing. */
+export class EventHub {
+  readonly #name: string;
+  readonly #readers: Set<EventReader> = new Set();
+  #ended = false;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Tells all readers. */
+  emit(news: EndpointNews, level: EventLevel): void {
+    const channel = diagnostics.channel(`gracewire:${news.type}`);
+    if (this.#readers.size === 0 && !channel.hasSubscribers) return;
+    const event: EndpointEvent = { at: Date.now(), level, ...news };
+    for (const reader of this.#readers) reader.push(event);
+    if (channel.hasSubscribers) channel.publish({ endpoint: this.#name, ...event });
+  }
+
+  /** No more events: readers end after what they hold. */
+  end(): void {
+    this.#ended = true;
+    for (const reader of this.#readers) reader.end();
+    this.#readers.clear();
+  }
+
+  /** A new reader, from now on. */
+  read(signal: AbortSignal | undefined): AsyncIterableIterator<EndpointEvent> {
+    const reader = new EventReader(signal, (leaving) => this.#readers.delete(leaving));
+    if (this.#ended) reader.end();
+    else if (signal?.aborted !== true) this.#readers.add(reader);
+    return reader;
+  }
+}
+
+/** Events a reader may fall behind before the oldest are dropped. */
+const readerCapacity = 1_000;
+
+class EventReader implements AsyncIterableIterator<EndpointEvent> {
+  readonly #queue: EndpointEvent[] = [];
+  readonly #onLeave: (reader: EventReader) => void;
+  #waiting: Deferred<IteratorResult<EndpointEvent>> | undefined = undefined;
+  #ended = false;
+  #aborted: { reason: unknown } | undefined = undefined;
+  #link: AbortLink | undefined = undefined;
+
+  constructor(signal: AbortSignal | undefined, onLeave: (reader: EventReader) => void) {
+    this.#onLeave = onLeave;
+    if (signal !== undefined) this.#link = onAbort(signal, (reason) => this.#abort(reason));
+  }
+
+  push(event: EndpointEvent): void {
+    if (this.#waiting !== undefined) {
+      this.#waiting.resolve({ done: false, value: event });
+      this.#waiting = undefined;
+      return;
+    }
+    this.#queue.push(event);
+    if (this.#queue.length > readerCapacity) this.#queue.shift();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#link?.unlink();
+    this.#waiting?.resolve({ done: true, value: undefined });
+    this.#waiting = undefined;
+  }
+
+  #abort(reason: unknown): void {
+    this.#queue.length = 0;
+    this.#onLeave(this);
+    if (this.#waiting === undefined) {
+      this.#aborted = { reason };
+      return;
+    }
+    this.#ended = true;
+    this.#waiting.reject(reason);
+    this.#waiting = undefined;
+  }
+
+  next(): Promise<IteratorResult<EndpointEvent>> {
+    if (this.#aborted !== undefined) {
+      const { reason } = this.#aborted;
+      this.#aborted = undefined;
+      this.#ended = true;
+      return Promise.reject(reason);
+    }
+    const event = this.#queue.shift();
+    if (event !== undefined) return Promise.resolve({ done: false, value: event });
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    if (this.#waiting !== undefined) {
+      return Promise.reject(new TypeError("Cannot call next() of events(): another call of it is pending"));
+    }
+    this.#waiting = deferred();
+    return this.#waiting.promise;
+  }
+
+  return(): Promise<IteratorResult<EndpointEvent>> {
+    this.#onLeave(this);
+    this.#queue.length = 0;
+    this.#aborted = undefined;
+    this.end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<EndpointEvent> {
+    return this;
+  }
+}

@@ -1,0 +1,391 @@
+import { ClosedError, TimeoutError } from "../errors.ts";
+import { type AbortLink, onAbort } from "./abort.ts";
+import { type Deferred, deferred } from "./deferred.ts";
+import {
+  type AbortOptions,
+  checkGoodbyeOptions,
+  type EndpointState,
+  type GoodbyeOptions,
+} from "./endpoint.ts";
+import { type EndpointEvent, type EndpointNews, EventHub, type EventLevel } from "./events.ts";
+import { type Farewell, FarewellBuilder, type FarewellParts, type PhaseReport } from "./farewell.ts";
+import { Budget, defaultGrace, defaultTail, type PhaseLimits, phaseLimits } from "./phases.ts";
+import {
+  type EndCause,
+  initialLifecycle,
+  type LifecycleEffect,
+  type LifecycleInput,
+  type LifecycleState,
+  type Phase,
+  reduce,
+} from "./reducer.ts";
+import { RunningPhase } from "./running.ts";
+import { now, startTimer } from "./timer.ts";
+
+/** What an endpoint does in one phase of its end. */
+export interface Step {
+  readonly phase: Phase;
+  /** Why the endpoint ends. */
+  readonly reason: unknown;
+  /** Aborts when the phase is cut, by its deadline or by force: nobody waits for the step any longer. */
+  readonly signal: AbortSignal;
+  /** Milliseconds left of the phase. */
+  remaining(): number;
+}
+
+/** The work of each phase; a phase that is left out takes no time. A step may throw: that is an error of the Farewell. */
+export type LifecycleSteps = { readonly [phase in Phase]?: (step: Step) => unknown };
+
+/** What a {@linkcode Lifecycle} is made of. */
+export interface LifecycleOptions {
+  /** What it is, for people: `broker`, `eventmesh connection`. */
+  readonly name: string;
+  readonly steps: LifecycleSteps;
+  /** The counters of the endpoint when it is closed. */
+  readonly report?: () => FarewellParts;
+  /** The most each phase may take, in milliseconds, where it differs from {@linkcode phaseLimits}. */
+  readonly limits?: Partial<PhaseLimits> | undefined;
+  /** @default {14_000} */
+  readonly grace?: number;
+}
+
+/** How an end begins. */
+export interface EndOptions extends GoodbyeOptions {
+  readonly cause: EndCause;
+  /** Skips everything before force. */
+  readonly forced?: boolean;
+  /** There is no peer to tell. */
+  readonly lost?: boolean;
+}
+
+/**
+ * Runs the reducer for one endpoint: it owns the two signals, the phase timers, the events and the Farewell. The
+ * endpoint brings the steps.
+ */
+export class Lifecycle {
+  readonly name: string;
+  /** Collects the Farewell; the endpoint adds errors, hooks and children to it. */
+  readonly farewell: FarewellBuilder;
+  readonly #options: LifecycleOptions;
+  readonly #hub: EventHub;
+  readonly #soft = new AbortController();
+  readonly #hard = new AbortController();
+  readonly #closed: Deferred<Farewell> = deferred();
+  readonly #links: AbortLink[] = [];
+  readonly #inputs: LifecycleInput[] = [];
+  #core: LifecycleState = initialLifecycle;
+  #reducing = false;
+  #reason: unknown = undefined;
+  #startedAt = 0;
+  #start = 0;
+  #budget: Budget | undefined = undefined;
+  #running: RunningPhase | undefined = undefined;
+
+  constructor(options: LifecycleOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#hub = new EventHub(options.name);
+    this.farewell = new FarewellBuilder(options.name);
+  }
+
+  get state(): EndpointState {
+    return this.#core.state;
+  }
+
+  /** The phase of the end that is running. */
+  get phase(): Phase | undefined {
+    return this.#core.phase;
+  }
+
+  /** The end has begun. */
+  get ending(): boolean {
+    return this.#core.cause !== undefined;
+  }
+
+  /** What began the end. */
+  get cause(): EndCause | undefined {
+    return this.#core.cause;
+  }
+
+  /** The reason the end began with. */
+  get reason(): unknown {
+    return this.#reason;
+  }
+
+  get draining(): AbortSignal {
+    return this.#soft.signal;
+  }
+
+  get signal(): AbortSignal {
+    return this.#hard.signal;
+  }
+
+  get closed(): Promise<Farewell> {
+    return this.#closed.promise;
+  }
+
+  events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
+    return this.#hub.read(options?.signal);
+  }
+
+  emit(news: EndpointNews, level: EventLevel = "info"): void {
+    this.#hub.emit(news, level);
+  }
+
+  /** Records an error that was contained: an event, and an entry of the Farewell. */
+  fault(error: unknown, level: EventLevel = "warn"): void {
+    this.farewell.error(error);
+    this.emit({ type: "fault", error }, level);
+  }
+
+  /** The endpoint works, or works again. */
+  opened(): void {
+    this.#dispatch({ type: "opened" });
+  }
+
+  /** The transport is gone and the endpoint tries to get another one. */
+  reconnecting(): void {
+    this.#dispatch({ type: "reconnecting" });
+  }
+
+  /** The transport was lost while the endpoint was ending. */
+  lost(): void {
+    this.#dispatch({ type: "lost" });
+  }
+
+  /** Lets a signal govern the life: its abort begins the end, gracefully unless `forced`. */
+  govern(
+    signal: AbortSignal | undefined,
+    options?: { readonly forced?: boolean; readonly cause?: EndCause },
+  ): void {
+    if (signal === undefined || this.#core.state === "closed") return;
+    const forced = options?.forced === true;
+    this.#links.push(onAbort(signal, (reason) => {
+      void this.end({ cause: options?.cause ?? "aborted", reason, forced });
+    }));
+  }
+
+  /** `goodbye` of the endpoint. */
+  async goodbye(options: GoodbyeOptions = {}): Promise<Farewell> {
+    checkGoodbyeOptions(options);
+    return await this.end({ ...options, cause: "goodbye" });
+  }
+
+  /** Begins the end, or tightens it when it has begun. Never rejects. */
+  end(options: EndOptions): Promise<Farewell> {
+    if (this.#core.state === "closed") return this.closed;
+    const { signal } = options;
+    const aborted = signal?.aborted === true;
+    if (this.#budget === undefined) {
+      this.#begin(options, aborted);
+    } else {
+      this.#budget.tighten(options.grace ?? Infinity, options.tail ?? Infinity, now());
+      this.#rearm();
+      if (aborted) this.force(signal.reason);
+      else if (options.forced === true || options.grace === 0) this.force(options.reason);
+    }
+    // Steps without anything to wait for have closed it by now, and nobody would take the link off.
+    if (signal !== undefined && !aborted && this.state !== "closed") {
+      this.#links.push(onAbort(signal, (reason) => this.force(reason)));
+    }
+    return this.closed;
+  }
+
+  /** Cuts the running phase. During release only the running hook is told to stop. */
+  force(reason: unknown): void {
+    this.#dispatch({ type: "force", reason: this.#whyOf(reason) });
+  }
+
+  /** The error of an operation that an ending or ended endpoint refuses or gives up. */
+  refusal(action: string, outcome: "not-sent" | "unknown" = "not-sent"): ClosedError {
+    const message = `Cannot ${action}: the ${this.name} is ${this.state}`;
+    return new ClosedError(message, { state: this.state, outcome, cause: this.#reason });
+  }
+
+  #begin(options: EndOptions, aborted: boolean): void {
+    const grace = options.grace ?? this.#options.grace ?? defaultGrace;
+    const limits = { ...phaseLimits, ...this.#options.limits };
+    this.#start = now();
+    this.#startedAt = Date.now();
+    this.#budget = new Budget(this.#start, grace, options.tail ?? defaultTail, limits);
+    this.#reason = options.reason === undefined && aborted ? options.signal?.reason : options.reason;
+    this.#dispatch({
+      type: "end",
+      cause: options.cause,
+      reason: this.#whyOf(options.reason),
+      forced: options.forced === true || grace === 0 || aborted,
+      lost: options.lost === true,
+      force: aborted ? { reason: options.signal?.reason } : undefined,
+    });
+  }
+
+  /** What the signals carry: the reason given, else that of the end, else an error that says so. */
+  #whyOf(reason: unknown): unknown {
+    if (reason !== undefined) return reason;
+    if (this.#reason !== undefined) return this.#reason;
+    return new ClosedError(`The ${this.name} ends`, { state: this.state });
+  }
+
+  /** One input at a time: what listeners of the signals ask for during an effect comes after it. */
+  #dispatch(input: LifecycleInput): void {
+    this.#inputs.push(input);
+    if (this.#reducing) return;
+    this.#reducing = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+        const [core, effects] = reduce(this.#core, next);
+        this.#core = core;
+        for (const effect of effects) this.#run(effect);
+      }
+    } finally {
+      this.#reducing = false;
+    }
+  }
+
+  #run(effect: LifecycleEffect): void {
+    switch (effect.type) {
+      case "state":
+        this.emit({ type: "state", state: effect.state, previous: effect.previous }, "debug");
+        break;
+      case "soft":
+        this.#soft.abort(effect.reason);
+        break;
+      case "hard":
+        this.#hard.abort(effect.reason);
+        break;
+      case "cut":
+        this.#leave(effect.by, effect.reason);
+        break;
+      case "enter":
+        this.#enter(effect.phase);
+        break;
+      case "settle":
+        this.#settle();
+        break;
+    }
+  }
+
+  #enter(phase: Phase): void {
+    const time = now();
+    const running = new RunningPhase(phase, time, this.#budget!.deadline(phase, time), this.#reason);
+    this.#running = running;
+    this.#arm(running);
+    let result: unknown;
+    try {
+      result = this.#options.steps[phase]?.(running);
+      if (phase === "announce" && result === undefined) result = this.#announce(running);
+    } catch (error) {
+      this.#stepFailed(running, error);
+    }
+    if (!isThenable(result)) {
+      this.#finish(running);
+      return;
+    }
+    result.then(() => this.#finish(running), (error: unknown) => {
+      if (this.#running === running) this.#stepFailed(running, error);
+      this.#finish(running);
+    });
+  }
+
+  /** Announce has no work of its own: it lasts until its time is over, so that load balancers notice. */
+  #announce(running: RunningPhase): Promise<void> | undefined {
+    if (running.remaining() <= 0) return undefined;
+    return new Promise((resolve) => onAbort(running.signal, () => resolve()));
+  }
+
+  #stepFailed(running: RunningPhase, error: unknown): void {
+    const name = `${running.phase} of ${this.name}`;
+    this.farewell.hook({ name, duration: now() - running.start, ended: "failed" });
+    this.fault(error, "error");
+  }
+
+  #arm(running: RunningPhase): void {
+    running.timer = startTimer(running.deadline - now(), () => {
+      // Announce is over when its time is: that is no force.
+      if (running.phase === "announce") return this.#finish(running);
+      const limit = Math.round(running.deadline - running.start);
+      const message = `Cannot finish phase ${running.phase} of the ${this.name}: ${limit} ms have passed`;
+      this.#dispatch({
+        type: "deadline",
+        phase: running.phase,
+        reason: new TimeoutError(message, { timeout: limit }),
+      });
+    });
+  }
+
+  #rearm(): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    const deadline = Math.min(running.deadline, this.#budget!.deadline(running.phase, running.start));
+    if (deadline === running.deadline) return;
+    running.timer?.cancel();
+    running.deadline = deadline;
+    this.#arm(running);
+  }
+
+  #finish(running: RunningPhase): void {
+    if (this.#running !== running) return;
+    this.#record(running, "done");
+    this.#dispatch({ type: "done", phase: running.phase });
+  }
+
+  #leave(by: "deadline" | "force", reason: unknown): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    // Release is never skipped: cutting it tells the running hook to hurry, and the next one starts.
+    if (running.phase === "release" && by === "force") {
+      running.cutHook(reason);
+      return;
+    }
+    this.#record(running, by === "force" ? "cut" : "deadline", reason);
+    running.controller.abort(reason);
+  }
+
+  #record(running: RunningPhase, ended: PhaseReport["ended"], reason?: unknown): void {
+    running.timer?.cancel();
+    this.#running = undefined;
+    const time = now();
+    this.farewell.phase({
+      phase: running.phase,
+      at: running.start - this.#start,
+      duration: time - running.start,
+      budget: running.deadline - running.start,
+      ended,
+      ...(ended === "done" ? {} : { reason }),
+    });
+  }
+
+  #settle(): void {
+    const core = this.#core;
+    for (const link of this.#links.splice(0)) link.unlink();
+    if (!core.hard) this.#hard.abort(this.#soft.signal.reason);
+    const farewell = this.farewell.build({
+      cause: core.cause!,
+      reason: this.#reason,
+      startedAt: this.#startedAt,
+      duration: now() - this.#start,
+      forced: core.forced,
+      lost: core.lost,
+      parts: this.#report(),
+    });
+    this.emit({ type: "farewell", farewell }, farewell.outcome === "clean" ? "info" : "warn");
+    this.#hub.end();
+    this.#closed.resolve(farewell);
+  }
+
+  /** A report that throws must not keep anybody waiting. */
+  #report(): FarewellParts {
+    try {
+      return this.#options.report?.() ?? {};
+    } catch (error) {
+      this.farewell.hook({ name: `report of ${this.name}`, duration: 0, ended: "failed" });
+      this.fault(error, "error");
+      return {};
+    }
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as PromiseLike<unknown>).then === "function";
+}
