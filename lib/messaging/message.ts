@@ -1,0 +1,175 @@
+import { ClosedError } from "../errors.ts";
+import { ignoreRejection } from "../lifecycle/deferred.ts";
+import type { AbortOptions } from "../lifecycle/endpoint.ts";
+import type { MessageData } from "./connection.ts";
+import type { StandardSchemaV1 } from "./schema.ts";
+
+/** A message that was delivered, or the reply to a request. */
+export interface Message {
+  readonly topic: string;
+  /** Identity given by the publisher, or by the protocol where the publisher gave none; may be empty. */
+  readonly id: string;
+  /** The payload. The bytes belong to the receiver: they are never reused. */
+  readonly data: Uint8Array;
+  /** Text properties that travelled with the message, those of the protocol included. */
+  readonly properties: Readonly<Record<string, string>>;
+  /** Whoever sent it waits for a reply. */
+  readonly wantsReply: boolean;
+  /** It has been delivered before and was not acknowledged, as far as the peer tells. */
+  readonly redelivered: boolean;
+  /** What the protocol itself tells about the message; its shape is documented at the protocol's entry point. */
+  readonly raw: unknown;
+  /** The payload as UTF-8 text. */
+  text(): string;
+  /**
+   * The payload parsed as JSON, checked by a schema (valibot, zod, arktype: any Standard Schema).
+   *
+   * @throws {SyntaxError} for text that is not JSON.
+   * @throws {TypeError} when the schema does not accept the value, or is asynchronous.
+   */
+  json(): unknown;
+  json<T>(schema: StandardSchemaV1<unknown, T>): T;
+  /**
+   * Tells the peer that the message is done with. Idempotent. After a reconnect the peer that delivered it is gone: the
+   * acknowledgement is not sent.
+   */
+  ack(): void;
+  /**
+   * Replies to a message that wants it, and acknowledges it. Resolves when the reply is on its way.
+   *
+   * @throws {TypeError} the message wants no reply, or has got one.
+   * @throws {ClosedError} its delivery has ended: it was given back or thrown away.
+   * @throws {ConnectionLostError} the connection that delivered it is gone.
+   */
+  respond(data: MessageData, options?: AbortOptions): Promise<void>;
+}
+
+/** What a protocol brings for one delivered message. */
+export interface MessageSource {
+  readonly topic: string;
+  readonly id: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly wantsReply: boolean;
+  readonly redelivered: boolean;
+  readonly raw: unknown;
+  /** Bytes it takes in a buffer. */
+  readonly size: number;
+  /** Decodes the payload; called once, when it is asked for. */
+  data(): Uint8Array;
+  /** Sends the acknowledgement; false when the connection that delivered the message is gone. */
+  acknowledge(): boolean;
+  /** Acknowledges and sends the reply. */
+  respond(data: MessageData): void;
+  /** Told once what became of the message. */
+  settled?(fate: MessageFate): void;
+}
+
+/** What became of a delivered message; each message ends as one of them. */
+export type MessageFate = "acked" | "returned" | "dropped";
+
+const decoder = new TextDecoder();
+
+/** A message on its way through a subscription. */
+export class DeliveredMessage implements Message {
+  readonly source: MessageSource;
+  readonly #onFate: (message: DeliveredMessage, fate: MessageFate) => void;
+  #data: Uint8Array | undefined = undefined;
+  #fate: MessageFate | undefined = undefined;
+  #responded = false;
+
+  constructor(source: MessageSource, onFate: (message: DeliveredMessage, fate: MessageFate) => void) {
+    this.source = source;
+    this.#onFate = onFate;
+  }
+
+  get topic(): string {
+    return this.source.topic;
+  }
+  get id(): string {
+    return this.source.id;
+  }
+  get properties(): Readonly<Record<string, string>> {
+    return this.source.properties;
+  }
+  get wantsReply(): boolean {
+    return this.source.wantsReply;
+  }
+  get redelivered(): boolean {
+    return this.source.redelivered;
+  }
+  get raw(): unknown {
+    return this.source.raw;
+  }
+  get data(): Uint8Array {
+    return this.#data ??= this.source.data();
+  }
+
+  text(): string {
+    return decoder.decode(this.data);
+  }
+
+  json(): unknown;
+  json<T>(schema: StandardSchemaV1<unknown, T>): T;
+  json(schema?: StandardSchemaV1): unknown {
+    const value: unknown = JSON.parse(this.text());
+    return schema === undefined ? value : checked(schema, value, this.topic);
+  }
+
+  ack(): void {
+    if (this.#fate !== undefined) return;
+    this.settle(this.source.acknowledge() ? "acked" : "returned");
+  }
+
+  // Async, so that every failure is a rejection.
+  // deno-lint-ignore require-await
+  async respond(data: MessageData, options: AbortOptions = {}): Promise<void> {
+    if (options.signal?.aborted === true) throw options.signal.reason;
+    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+      throw new TypeError(
+        `Cannot respond to a message of "${this.topic}": expected text or bytes, got ${typeof data}`,
+      );
+    }
+    if (!this.wantsReply) {
+      throw new TypeError(`Cannot respond to a message of "${this.topic}": nobody waits for a reply`);
+    }
+    if (this.#responded) {
+      throw new TypeError(`Cannot respond to a message of "${this.topic}": it has been done`);
+    }
+    if (this.#fate === "returned" || this.#fate === "dropped") {
+      const message = `Cannot respond to a message of "${this.topic}": its delivery has ended`;
+      throw new ClosedError(message, { state: "closed" });
+    }
+    this.source.respond(data);
+    this.#responded = true;
+    if (this.#fate === undefined) this.settle("acked");
+  }
+
+  /** The message was not acknowledged and will not be: what became of it is up to the protocol. */
+  settle(fate: MessageFate): void {
+    if (this.#fate !== undefined) return;
+    this.#fate = fate;
+    this.source.settled?.(fate);
+    this.#onFate(this, fate);
+  }
+
+  /** It has got its reply. */
+  get responded(): boolean {
+    return this.#responded;
+  }
+
+  /** It has its fate. */
+  get settled(): boolean {
+    return this.#fate !== undefined;
+  }
+}
+
+function checked(schema: StandardSchemaV1, value: unknown, topic: string): unknown {
+  const result = schema["~standard"].validate(value);
+  if (result instanceof Promise) {
+    ignoreRejection(result);
+    throw new TypeError(`Cannot read a message of "${topic}" as JSON: expected a synchronous schema`);
+  }
+  if (result.issues === undefined) return result.value;
+  const issues = result.issues.map((issue) => issue.message).join("; ");
+  throw new TypeError(`Cannot read a message of "${topic}" as JSON: ${issues}`, { cause: result.issues });
+}
