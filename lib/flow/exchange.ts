@@ -121,7 +121,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   }
 
   /** There is a connection: what waits is written. Connections are numbered, rising. */
-  open(epoch = this.#epoch + 1): void {
+  open(epoch: number = this.#epoch + 1): void {
     this.#open = true;
     this.#epoch = epoch;
     this.#writable = true;
@@ -140,7 +140,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   }
 
   /** A connection is gone: what was written to it has an unknown outcome, what waits goes on waiting. */
-  lost(cause: unknown, epoch = this.#epoch): void {
+  lost(cause: unknown, epoch: number = this.#epoch): void {
     if (epoch === this.#epoch) this.#open = false;
     const again: Operation<P, T>[] = [];
     for (const operation of this.#takeWritten(epoch)) {

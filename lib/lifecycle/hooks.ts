@@ -1,8 +1,8 @@
 import { TimeoutError } from "../errors.ts";
-import { type AbortLink, onAbort } from "./abort.ts";
+import { onAbort } from "./abort.ts";
 import type { FarewellBuilder, HookReport } from "./farewell.ts";
 import type { Step } from "./lifecycle.ts";
-import { now, startTimer, type Timer } from "./timer.ts";
+import { now, startTimer } from "./timer.ts";
 
 /** Something to do when an endpoint is released. */
 export interface Hook {
@@ -44,37 +44,36 @@ export async function runHook(
   farewell: FarewellBuilder,
 ): Promise<void> {
   const start = now();
-  const { name } = hook;
-  const controller = new AbortController();
-  const run = runSafely(() => hook.run({ signal: controller.signal, reason: step.reason }));
   const ended = await new Promise<HookReport["ended"]>((resolve) => {
-    let link: AbortLink | undefined;
-    let timer: Timer | undefined;
-    const leave = (how: HookReport["ended"]): void => {
-      timer?.cancel();
-      link?.unlink();
-      resolve(how);
-    };
+    const controller = new AbortController();
     const giveUp = (reason: unknown): void => {
-      leave("timeout");
+      resolve("timeout");
       controller.abort(reason);
     };
-    run.then(() => leave("ok"), (error: unknown) => {
-      // One that rejects because it was told to stop says nothing new.
-      if (!controller.signal.aborted) farewell.error(error);
-      leave("failed");
-    });
-    link = onAbort(step.signal, giveUp);
-    if (controller.signal.aborted) return;
-    timer = startTimer(limit, () => {
-      const error = new TimeoutError(`Cannot finish "${name}": ${Math.round(limit)} ms have passed`, {
-        timeout: limit,
-      });
+    // Before the hook runs: one that comes after the cut sees at once that nobody waits for it.
+    const link = onAbort(step.signal, giveUp);
+    const timer = startTimer(limit, () => {
+      const message = `Cannot finish "${hook.name}": ${Math.round(limit)} ms have passed`;
+      const error = new TimeoutError(message, { timeout: limit });
       farewell.error(error);
       giveUp(error);
     });
+    const leave = (): void => {
+      link.unlink();
+      timer.cancel();
+    };
+    if (controller.signal.aborted) leave();
+    else controller.signal.addEventListener("abort", leave, { once: true });
+    runSafely(() => hook.run({ signal: controller.signal, reason: step.reason })).then(
+      () => resolve("ok"),
+      (error: unknown) => {
+        // One that rejects because it was told to stop says nothing new.
+        if (!controller.signal.aborted) farewell.error(error);
+        resolve("failed");
+      },
+    ).then(leave);
   });
-  farewell.hook({ name, duration: now() - start, ended });
+  farewell.hook({ name: hook.name, duration: now() - start, ended });
 }
 
 /** Calls a function of the user: what it throws becomes a rejection. */

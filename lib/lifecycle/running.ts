@@ -9,7 +9,7 @@ export class RunningPhase implements Step {
   readonly start: number;
   deadline: number;
   timer: Timer | undefined = undefined;
-  controller = new AbortController();
+  controller: AbortController = new AbortController();
 
   constructor(phase: Phase, start: number, deadline: number, reason: unknown) {
     this.phase = phase;

@@ -48,4 +48,4 @@ export function checkDuration(name: string, value: number): number {
 }
 
 /** The longest delay that `setTimeout` keeps, in milliseconds; beyond it every runtime fires at once. */
-export const longestDelay = 2 ** 31 - 1;
+export const longestDelay: number = 2 ** 31 - 1;
