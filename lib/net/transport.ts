@@ -1,0 +1,125 @@
+/** One byte stream between two peers: TCP, TLS, a unix socket or memory. */
+export interface Transport {
+  /** The kind of stream. */
+  readonly kind: "tcp" | "tls" | "unix" | "memory";
+  /** Address of the peer for people and logs, such as `127.0.0.1:52310`. */
+  readonly remote: string;
+  /** Address of this end. */
+  readonly local: string;
+  /**
+   * Bytes accepted by {@linkcode Transport.write} that the kernel (or the peer, in memory) has not taken yet.
+   * When it is 0 after a write, the caller may overwrite the bytes it has written; otherwise they belong to the
+   * transport until it is.
+   */
+  readonly buffered: number;
+  /** `closed` has settled, or `destroy` was called. */
+  readonly destroyed: boolean;
+  /**
+   * Resolves when the stream is gone at this end and holds no descriptor: with the error that ended it, or with
+   * `undefined` after an orderly end or a `destroy()` without an error. Never rejects.
+   */
+  readonly closed: Promise<Error | undefined>;
+  /**
+   * Starts reading and hands every event to `handler`. Called once; until then nothing is read. A chunk belongs to the
+   * handler from then on: it is never reused, so views of it may be kept.
+   */
+  start(handler: TransportHandler): void;
+  /** Queues bytes. False means: more than the high-water mark is buffered, wait for `drain`. Ignored after the end. */
+  write(bytes: Uint8Array): boolean;
+  /** Sends FIN after all queued bytes. Reading goes on. Idempotent. */
+  end(): void;
+  /** Stops and goes on reading; what the kernel holds makes the peer feel it. */
+  pause(): void;
+  resume(): void;
+  /** Frees the stream at once; queued bytes may be lost. `closed` resolves soon after. Idempotent; the first error stays. */
+  destroy(error?: Error): void;
+  /** Like `destroy`, and the peer sees a reset (RST) instead of an end. */
+  reset(): void;
+}
+
+/** Receives what happens on a {@linkcode Transport}. Nothing is called after `closed` has settled. */
+export interface TransportHandler {
+  data(chunk: Uint8Array): void;
+  /**
+   * The peer has sent FIN: no more data. The stream stays writable until `end` or `destroy`. An end is no proof of a
+   * peer that meant it: Node takes a reset for one when it follows data closely, and the next write then fails.
+   */
+  end(): void;
+  /** The buffer went below the high-water mark after a write that returned false. */
+  drain(): void;
+}
+
+/** Where a stream leads. */
+export type TransportTarget =
+  | { readonly host: string; readonly port: number; readonly tls?: TlsConnectOptions | undefined }
+  | { readonly path: string };
+
+/** What a TLS client may set; PEM texts, as in `node:tls`. */
+export interface TlsConnectOptions {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** @default {the host} */
+  readonly servername?: string | undefined;
+  /** @default {true} */
+  readonly rejectUnauthorized?: boolean | undefined;
+}
+
+/**
+ * Opens streams. Create-or-nothing: when it rejects (with `signal.reason` itself after an abort, with a ConnectError
+ * otherwise), no descriptor, timer or listener of the attempt is left.
+ */
+export type Dial = (target: TransportTarget, options: { readonly signal?: AbortSignal | undefined }) => Promise<Transport>;
+
+/** What a TLS server must set; PEM texts, as in `node:tls`. */
+export interface TlsListenOptions {
+  readonly cert: string;
+  readonly key: string;
+  /** Certificates of clients that are trusted; when set, a client without one is refused. */
+  readonly ca?: string | undefined;
+}
+
+/** Where a listener waits. Port 0 takes a free one. */
+export type ListenTarget =
+  | { readonly host: string; readonly port: number; readonly tls?: TlsListenOptions | undefined }
+  | { readonly path: string };
+
+/** Receives what happens on a {@linkcode Listener}. */
+export interface ListenHandler {
+  /** A stream whose transport handshake (TLS included) is complete. Nothing is read from it before its `start`. */
+  connection(transport: Transport): void;
+  /** A stream was accepted and has died before it was complete (a failed or slow TLS handshake). */
+  handshakeError(error: Error): void;
+  /** Accepting failed for now (out of descriptors); the listener goes on. */
+  acceptError(error: Error): void;
+}
+
+/** A place where streams arrive. */
+export interface Listener {
+  /** The address in use: the real port when 0 was asked for. */
+  readonly address: ListenAddress;
+  /** Resolves when it no longer accepts, with the error that ended it, or `undefined` after `close()`. Never rejects. */
+  readonly closed: Promise<Error | undefined>;
+  /**
+   * Stops accepting at once. Streams that were handed out live on; a stream that arrives later is reset; unfinished
+   * handshakes are cut. Resolves when the address is free, without waiting for the streams. Idempotent.
+   */
+  close(): Promise<void>;
+}
+
+export type ListenAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string };
+
+/** Opens listeners; rejects as {@linkcode Dial} does. */
+export type Listen = (
+  target: ListenTarget,
+  handler: ListenHandler,
+  options: { readonly signal?: AbortSignal | undefined; readonly handshakeTimeout?: number | undefined },
+) => Promise<Listener>;
+
+/** A way to open and to accept streams: the sockets of the system, or a network in memory. */
+export interface Network {
+  readonly dial: Dial;
+  readonly listen: Listen;
+}

@@ -1,0 +1,40 @@
+/**
+ * An authority for tests and one certificate of it for `localhost`, `127.0.0.1` and `::1`, for servers and for clients,
+ * valid from 2020 to 2120. Embedded because not every machine has a tool to make one; the key is no secret.
+ */
+
+/** The certificate of the authority. */
+export const ca = `-----BEGIN CERTIFICATE-----
+MIIBejCCAR+gAwIBAgIBATAKBggqhkjOPQQDAjAjMSEwHwYDVQQDDBhncmFjZXdp
+cmUgdGVzdCBhdXRob3JpdHkwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAw
+MDBaMCMxITAfBgNVBAMMGGdyYWNld2lyZSB0ZXN0IGF1dGhvcml0eTBZMBMGByqG
+SM49AgEGCCqGSM49AwEHA0IABKTAmemYQL3RqKaPERJ5WfnJFMF/WZeMOMJ/Wn8v
+QJL30fAud9kUSj7glsKfoM7b75Tud/wS/E0y456ijG94vjGjQjBAMA8GA1UdEwEB
+/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgEGMB0GA1UdDgQWBBTFjul6y5AH2MBdTpP1
+ushJ7rirtDAKBggqhkjOPQQDAgNJADBGAiEA5dVs+8wVWKfySrqDR52Xpn+O5F0X
+NYnbK4uTaugIS0ACIQDc53eEeFJcXYkIwTrXjTCR3WDz56NYYZk7uDpZa/hJlg==
+-----END CERTIFICATE-----
+`;
+
+/** The certificate of the server or the client. */
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIB2DCCAX2gAwIBAgIBAjAKBggqhkjOPQQDAjAjMSEwHwYDVQQDDBhncmFjZXdp
+cmUgdGVzdCBhdXRob3JpdHkwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAw
+MDBaMBQxEjAQBgNVBAMMCWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABLGO0T2zXTdFaKzjIprwQ3T2I4N1VsK5oRvKkHvBUR/LLYNRVFwANAIvhldI
+q/Djxfx2b0A/BolMThvcymviF8Wjga4wgaswDAYDVR0TAQH/BAIwADAOBgNVHQ8B
+Af8EBAMCB4AwHQYDVR0lBBYwFAYIKwYBBQUHAwEGCCsGAQUFBwMCMCwGA1UdEQQl
+MCOCCWxvY2FsaG9zdIcEfwAAAYcQAAAAAAAAAAAAAAAAAAAAATAdBgNVHQ4EFgQU
+NAqE7VpsT2lnTJRy72DaaCqr63AwHwYDVR0jBBgwFoAUxY7pesuQB9jAXU6T9brI
+Se64q7QwCgYIKoZIzj0EAwIDSQAwRgIhAJrjxk2am4UWnbBYdji4b4MiHPV7UQgV
+YQ4zpbuiVSSAAiEA3Q0q9sNIKk4ZTMa5D7cQiJ3xefmPwr8UfMF7D4MEAN4=
+-----END CERTIFICATE-----
+`;
+
+/** The key that belongs to {@linkcode cert}. */
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggJd/KOXGcTZYtDP+
+lZIXOQy9H/zebKaqx0O4DvKAInqhRANCAASxjtE9s103RWis4yKa8EN09iODdVbC
+uaEbypB7wVEfyy2DUVRcADQCL4ZXSKvw48X8dm9APwaJTE4b3Mpr4hfF
+-----END PRIVATE KEY-----
+`;

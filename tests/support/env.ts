@@ -1,0 +1,28 @@
+import process from "node:process";
+
+/** The runtime that runs the tests. */
+export const runtime: "node" | "bun" | "deno" = process.versions["bun"] !== undefined
+  ? "bun"
+  : process.versions["deno"] !== undefined
+  ? "deno"
+  : "node";
+
+/** Its version, such as `20.20.2`. */
+export const version: string = process.versions[runtime] ?? "unknown";
+
+/** What a runtime or a system does differently, each with its reason. Tests ask here and nowhere else. */
+export const differs: {
+  /** Only Linux lists the descriptors of a process as files. */
+  readonly hidesDescriptors: boolean;
+  /** Windows has named pipes in the place of unix sockets. */
+  readonly lacksUnixSockets: boolean;
+  /** Deno 2.9 opens nameless unix sockets of its own at any time, about half a second after its start for instance. */
+  readonly opensUnixSockets: boolean;
+  /** Bun 1.4 ignores `backlog` of `listen`: it is always 512. */
+  readonly ignoresBacklog: boolean;
+} = {
+  hidesDescriptors: process.platform !== "linux",
+  lacksUnixSockets: process.platform === "win32",
+  opensUnixSockets: runtime === "deno",
+  ignoresBacklog: runtime === "bun",
+};
