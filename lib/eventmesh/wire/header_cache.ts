@@ -1,0 +1,114 @@
+import type { Head } from "./header.ts";
+import { Members } from "./json.ts";
+
+/** Sequence numbers of up to this many digits are exact as numbers. */
+const DIGITS = 15;
+
+/** Headers that are remembered: a connection alternates between few, such as confirmations and pushes. */
+const SLOTS = 4;
+
+/** After this many headers in a row that were new, only one in as many is remembered: they may all be different. */
+const PATIENCE = 16;
+
+/**
+ * Recognises headers that equal an earlier one but for the digits of `seq`, which is nearly all of them. Every other byte
+ * is compared, so a hit is as good as parsing.
+ */
+export class HeaderCache {
+  /** The sequence number of the last hit, and how many digits it was written with. */
+  seqNumber = 0;
+  digits = 0;
+
+  readonly #known: Known[] = [];
+  #last = 0;
+  #oldest = 0;
+  #misses = 0;
+
+  /** Returns what the header at `start` to `end` says, if an equal one was learnt, and sets `seqNumber` and `digits`. */
+  find(view: DataView, start: number, end: number): Head | undefined {
+    const known = this.#known;
+    for (let i = 0; i < known.length; i++) {
+      const slot = (this.#last + i) % known.length;
+      const candidate = known[slot]!;
+      if (!this.#matches(candidate, view, start, end)) continue;
+      this.#last = slot;
+      this.#misses = 0;
+      return candidate.head;
+    }
+    return undefined;
+  }
+
+  /** Remembers a header that was parsed, if it is of a form that can be recognised. */
+  learn(bytes: Uint8Array, start: number, end: number, head: Head, seq: string | undefined): void {
+    if (seq === undefined || seq.length > DIGITS || !/^[0-9]+$/.test(seq)) return;
+    if (++this.#misses > PATIENCE && this.#misses % PATIENCE !== 0) return;
+    // An escape could hide a second seq or change what a digit means, and a shared value must not be changeable.
+    if (bytes.subarray(start, end).includes(0x5c) || Object.values(head.properties).some(isMutable)) return;
+    const members = new Members(bytes, start, end);
+    let at = -1;
+    while (members.next()) {
+      if (!members.is("seq")) continue;
+      if (at >= 0 || members.string !== seq) return;
+      at = members.valueStart + 1;
+    }
+    const suffix = at + seq.length;
+    if (at - start < 4 || end - suffix < 4) return;
+    const known: Known = { head, prefix: words(bytes, start, at), suffix: words(bytes, suffix, end) };
+    if (this.#known.length < SLOTS) {
+      this.#last = this.#known.push(known) - 1;
+    } else {
+      this.#last = this.#oldest;
+      this.#known[this.#oldest] = known;
+      this.#oldest = (this.#oldest + 1) % SLOTS;
+    }
+  }
+
+  #matches(known: Known, view: DataView, start: number, end: number): boolean {
+    const seqStart = start + known.prefix.length;
+    const seqEnd = end - known.suffix.length;
+    const digits = seqEnd - seqStart;
+    if (digits < 1 || digits > DIGITS) return false;
+    if (!equal(known.prefix, view, start) || !equal(known.suffix, view, seqEnd)) return false;
+    let seq = 0;
+    for (let at = seqStart; at < seqEnd; at++) {
+      const digit = view.getUint8(at) - 0x30;
+      if (digit < 0 || digit > 9) return false;
+      seq = seq * 10 + digit;
+    }
+    this.seqNumber = seq;
+    this.digits = digits;
+    return true;
+  }
+}
+
+/** A learnt header: what it says, and its bytes around the digits. */
+interface Known {
+  readonly head: Head;
+  readonly prefix: Words;
+  readonly suffix: Words;
+}
+
+/** At least four bytes as 32-bit words; the last word overlaps the one before when they do not divide evenly. */
+interface Words {
+  readonly length: number;
+  readonly values: Int32Array;
+}
+
+function words(bytes: Uint8Array, start: number, end: number): Words {
+  const length = end - start;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, length);
+  const values = new Int32Array(Math.ceil(length / 4));
+  for (let i = 0; i < values.length; i++) values[i] = view.getInt32(Math.min(i * 4, length - 4));
+  return { length, values };
+}
+
+function equal(words: Words, view: DataView, at: number): boolean {
+  const { values, length } = words;
+  const last = values.length - 1;
+  for (let i = 0; i < last; i++) if (view.getInt32(at + i * 4) !== values[i]) return false;
+  return view.getInt32(at + length - 4) === values[last];
+}
+
+function isMutable(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
