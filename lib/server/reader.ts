@@ -1,0 +1,106 @@
+import { type Deferred, deferred } from "../lifecycle/deferred.ts";
+
+/** Bytes that wait for their reader before the peer is made to feel it. */
+const mark = 65_536;
+
+/** The chunks of one stream, for `for await`. Filled by the wire, bounded by its backpressure. */
+export class ChunkReader implements AsyncIterable<Uint8Array> {
+  readonly #onRoom: () => void;
+  #chunks: Uint8Array[] = [];
+  #size = 0;
+  #waiting: Deferred<IteratorResult<Uint8Array>> | undefined = undefined;
+  #ended = false;
+  #failure: (() => unknown) | undefined = undefined;
+  #claimed = false;
+  #taken = false;
+
+  /** `onRoom` is called when a reader that was full has room again. */
+  constructor(onRoom: () => void) {
+    this.#onRoom = onRoom;
+  }
+
+  /** Somebody reads, or has read. */
+  get claimed(): boolean {
+    return this.#claimed;
+  }
+
+  /** More waits here than should. */
+  get full(): boolean {
+    return this.#size >= mark;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#ended || this.#taken) return;
+    if (this.#waiting !== undefined) {
+      this.#waiting.resolve({ done: false, value: chunk });
+      this.#waiting = undefined;
+      return;
+    }
+    this.#chunks.push(chunk);
+    this.#size += chunk.byteLength;
+  }
+
+  /** No more chunks. What has arrived is still handed out. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#waiting?.resolve({ done: true, value: undefined });
+    this.#waiting = undefined;
+  }
+
+  /** The stream is lost: after what has arrived, every read rejects with an error of its own. */
+  fail(failure: () => unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#failure = failure;
+    this.#waiting?.reject(failure());
+    this.#waiting = undefined;
+  }
+
+  /** Hands all chunks to somebody else, for good. */
+  takeAll(): Uint8Array[] {
+    this.#taken = true;
+    const chunks = this.#chunks;
+    this.drop();
+    return chunks;
+  }
+
+  /** Forgets what nobody has read. */
+  drop(): void {
+    this.#chunks = [];
+    this.#size = 0;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    if (this.#taken) throw new TypeError("Cannot read the connection: its transport was started");
+    this.#claimed = true;
+    let left = false;
+    return {
+      next: () => left ? Promise.resolve({ done: true, value: undefined }) : this.#next(),
+      return: () => {
+        left = true;
+        // A read that is pending ends with its iterator: the next one gets the chunk.
+        this.#waiting?.resolve({ done: true, value: undefined });
+        this.#waiting = undefined;
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  #next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#waiting !== undefined) {
+      return Promise.reject(new TypeError("Cannot read the connection: another read of it is pending"));
+    }
+    const chunk = this.#chunks.shift();
+    if (chunk !== undefined) {
+      const full = this.full;
+      this.#size -= chunk.byteLength;
+      if (full && !this.full) this.#onRoom();
+      return Promise.resolve({ done: false, value: chunk });
+    }
+    if (this.#failure !== undefined) return Promise.reject(this.#failure());
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    this.#waiting = deferred();
+    return this.#waiting.promise;
+  }
+}

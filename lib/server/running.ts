@@ -1,0 +1,264 @@
+import { ConnectError, type OverflowError } from "../errors.ts";
+import { type Deferred, deferred } from "../lifecycle/deferred.ts";
+import type { AbortOptions, EndpointState, GoodbyeOptions } from "../lifecycle/endpoint.ts";
+import type { EndpointEvent, EndpointNews, EventLevel } from "../lifecycle/events.ts";
+import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
+import { type Hook, type HookContext, runHooks } from "../lifecycle/hooks.ts";
+import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
+import { TimerWheel } from "../lifecycle/wheel.ts";
+import { targetText } from "../net/mod.ts";
+import type { ListenAddress, Listener, Transport } from "../net/transport.ts";
+import { AcceptedConnection } from "./accepted.ts";
+import { Admission } from "./admission.ts";
+import type { ConnectionHandler } from "./connection.ts";
+import type { ServeSettings } from "./options.ts";
+import type { Server, ServerInspection } from "./server.ts";
+
+/** The part that something built on a server takes in the server's end. */
+export interface ServerExtension {
+  /** Nothing is accepted any longer, and the connections are about to drain. It must not throw. */
+  intake?(): void;
+  /** Counters of its own for the Farewell, when everything is released. */
+  report?(): FarewellParts;
+}
+
+/** A server, from before it listens until everything it held is free. */
+export class RunningServer implements Server {
+  readonly #handler: ConnectionHandler;
+  readonly #settings: ServeSettings;
+  readonly #extension: ServerExtension;
+  readonly #lifecycle: Lifecycle;
+  readonly #admission: Admission;
+  readonly #wheel: TimerWheel = new TimerWheel();
+  readonly #connections: Map<number, AcceptedConnection> = new Map();
+  /** Ends that are not counted yet: of connections, and of sockets that were refused. */
+  readonly #leaving: Set<Promise<void>> = new Set();
+  readonly #hooks: Hook[] = [];
+  /** Lets the connections that have drained say their goodbye. */
+  readonly #turn: Deferred<void> = deferred();
+  #listener!: Listener;
+  #listening = false;
+  #accepting = true;
+  #full = false;
+  #released = false;
+  #accepted = 0;
+  #refused = 0;
+  #faults = 0;
+
+  constructor(handler: ConnectionHandler, settings: ServeSettings, extension: ServerExtension = {}) {
+    this.#handler = handler;
+    this.#settings = settings;
+    this.#extension = extension;
+    this.#admission = new Admission(settings.limits);
+    const { announce, grace, name } = settings;
+    this.#lifecycle = new Lifecycle({
+      name,
+      ...(grace === undefined ? {} : { grace }),
+      limits: { announce },
+      steps: {
+        intake: () => this.#stopListening(),
+        drain: (step) => this.#drain(step),
+        goodbye: (step) => this.#goodbye(step),
+        force: (step) => this.#force(step),
+        release: (step) => this.#release(step),
+      },
+      report: () => this.#report(),
+    });
+  }
+
+  /** Resolves when it listens. When it rejects, nothing of it is left. */
+  async listen(): Promise<void> {
+    const { limits: { handshakeTimeout }, network, signal, target } = this.#settings;
+    this.#listener = await network.listen(target, {
+      connection: (transport) => this.#accept(transport),
+      handshakeError: (error) => this.#handshakeFailed(error),
+      acceptError: (error) => this.#fault(error),
+    }, { signal, handshakeTimeout });
+    this.#listening = true;
+    void this.#listener.closed.then((error) => this.#onListenerClosed(error));
+    if (signal?.aborted) {
+      await this.goodbye({ reason: signal.reason, grace: 0 });
+      throw signal.reason;
+    }
+    this.#lifecycle.opened();
+    this.#lifecycle.govern(signal);
+  }
+
+  get address(): ListenAddress {
+    return this.#listener.address;
+  }
+  get url(): string {
+    const { target } = this.#settings;
+    const scheme = "path" in target ? "unix:" : target.tls === undefined ? "tcp://" : "tls://";
+    return `${scheme}${targetText(this.address)}`;
+  }
+  get connections(): number {
+    return this.#connections.size;
+  }
+  get state(): EndpointState {
+    return this.#lifecycle.state;
+  }
+  get draining(): AbortSignal {
+    return this.#lifecycle.draining;
+  }
+  get signal(): AbortSignal {
+    return this.#lifecycle.signal;
+  }
+  get closed(): Promise<Farewell> {
+    return this.#lifecycle.closed;
+  }
+
+  events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
+    return this.#lifecycle.events(options);
+  }
+
+  goodbye(options?: GoodbyeOptions): Promise<Farewell> {
+    return this.#lifecycle.goodbye(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lifecycle.end({ cause: "goodbye" });
+  }
+
+  /** Tells something about what is built on it. */
+  emit(news: EndpointNews, level: EventLevel): void {
+    this.#lifecycle.emit(news, level);
+  }
+
+  inspect(): ServerInspection {
+    return {
+      name: this.#lifecycle.name,
+      state: this.state,
+      url: this.url,
+      connections: [...this.#connections.values()].map((connection) => connection.inspect()),
+      accepted: this.#accepted,
+      refused: this.#refused,
+      faults: this.#faults,
+    };
+  }
+
+  onRelease(name: string, run: (context: HookContext) => unknown): void {
+    if (typeof run !== "function") {
+      throw new TypeError(`Cannot add release hook "${name}": expected a function, got ${typeof run}`);
+    }
+    if (!this.#released) {
+      this.#hooks.push({ name, run });
+      return;
+    }
+    const { reason, signal } = this.#lifecycle;
+    // What it would free is there nevertheless, and nobody else will.
+    void Promise.resolve().then(() => run({ reason, signal })).catch((error: unknown) => this.#fault(error));
+    throw this.#lifecycle.refusal(`add release hook "${name}"`);
+  }
+
+  #accept(transport: Transport): void {
+    if (!this.#accepting) return this.#refuse(transport);
+    const overflow = this.#admission.enter(transport);
+    if (overflow !== undefined) return this.#refuse(transport, overflow);
+    this.#full = false;
+    const connection = new AcceptedConnection({
+      id: ++this.#accepted,
+      transport,
+      wheel: this.#wheel,
+      idleTimeout: this.#settings.limits.idleTimeout,
+      onFault: (error) => this.#fault(error),
+    });
+    this.#connections.set(connection.id, connection);
+    this.#leaves(connection.closed.then((farewell) => {
+      this.#connections.delete(connection.id);
+      this.#admission.leave(transport);
+      if (connection.endsWithServer) this.#lifecycle.farewell.child(farewell);
+      else this.#lifecycle.farewell.guest(farewell);
+    }));
+    connection.serve(this.#handler);
+  }
+
+  #refuse(transport: Transport, overflow?: OverflowError): void {
+    this.#refused++;
+    transport.reset();
+    this.#leaves(transport.closed.then(() => {}));
+    // Once until there is room again: a flood of connections must not become a flood of events.
+    if (overflow !== undefined && !this.#full) {
+      this.#lifecycle.emit({ type: "fault", error: overflow }, "warn");
+    }
+    if (overflow !== undefined) this.#full = true;
+  }
+
+  #leaves(end: Promise<void>): void {
+    const tracked = end.then(() => void this.#leaving.delete(tracked));
+    this.#leaving.add(tracked);
+  }
+
+  async #allLeft(): Promise<void> {
+    while (this.#leaving.size > 0) await Promise.all(this.#leaving);
+  }
+
+  #handshakeFailed(error: Error): void {
+    this.#refused++;
+    this.#lifecycle.emit({ type: "fault", error }, "warn");
+  }
+
+  #fault(error: unknown): void {
+    this.#faults++;
+    if (this.state === "closed") this.#lifecycle.emit({ type: "fault", error }, "warn");
+    else this.#lifecycle.fault(error);
+  }
+
+  #onListenerClosed(error: Error | undefined): void {
+    this.#listening = false;
+    if (!this.#accepting) return;
+    const address = targetText(this.address);
+    const reason = error ?? new ConnectError(`The listener on ${address} has stopped by itself`, { address });
+    this.#fault(reason);
+    void this.#lifecycle.end({ cause: "listener-error", reason });
+  }
+
+  async #stopListening(): Promise<void> {
+    if (this.#accepting) this.#extension.intake?.();
+    this.#accepting = false;
+    await this.#listener.close();
+    this.#listening = false;
+  }
+
+  async #drain(step: Step): Promise<void> {
+    const connections = [...this.#connections.values()];
+    const options = { reason: step.reason, drain: within(step), turn: this.#turn.promise };
+    for (const connection of connections) connection.endWithServer(options);
+    await Promise.all(connections.map(({ drained }) => drained));
+  }
+
+  async #goodbye(step: Step): Promise<void> {
+    this.#turn.resolve();
+    for (const connection of this.#connections.values()) connection.hurry(within(step));
+    await this.#allLeft();
+  }
+
+  async #force(step: Step): Promise<void> {
+    for (const connection of this.#connections.values()) connection.cut(this.signal.reason, within(step));
+    await Promise.all([this.#stopListening(), this.#allLeft()]);
+  }
+
+  async #release(step: Step): Promise<void> {
+    const { farewell } = this.#lifecycle;
+    for (const { name } of this.#connections.values()) farewell.hook({ name, duration: 0, ended: "timeout" });
+    await runHooks(this.#hooks, step, farewell);
+    this.#released = true;
+  }
+
+  #report(): FarewellParts {
+    const sockets = [...this.#connections.values()].filter(({ gone }) => !gone).length;
+    const { residue, ...parts } = this.#extension.report?.() ?? {};
+    const timers = this.#wheel.size + (residue?.timers ?? 0);
+    return {
+      ...parts,
+      connections: { refused: this.#refused },
+      residue: { sockets, listeners: this.#listening ? 1 : 0, timers },
+    };
+  }
+}
+
+/** Milliseconds that a part of a step may take, so that it is over when the step is. */
+function within(step: Step): number {
+  const left = step.remaining();
+  return left - Math.min(50, left * 0.1);
+}

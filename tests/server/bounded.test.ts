@@ -1,0 +1,218 @@
+import { performance } from "node:perf_hooks";
+import { describe, expect, it } from "vitest";
+import { TimeoutError } from "../../lib/errors.ts";
+import type { ConnectionHandler, Server } from "../../lib/server/mod.ts";
+import { until } from "../support/until.ts";
+import { bytesOf, fixture, fixtures, noUnhandledRejections, type Peer, rigTest } from "./kit.ts";
+
+noUnhandledRejections();
+
+const forEver: ConnectionHandler = () => new Promise(() => {});
+const untilSoft: ConnectionHandler = ({ draining }) =>
+  new Promise<void>((resolve) => draining.addEventListener("abort", () => resolve(), { once: true }));
+
+async function timed<T>(work: Promise<T>): Promise<[T, number]> {
+  const start = performance.now();
+  return [await work, performance.now() - start];
+}
+
+/** What peers do to a server that wants to end. */
+const peers: Record<string, (peer: Peer) => unknown> = {
+  "never reads": (peer) => peer.transport.pause(),
+  "never sends FIN": (peer) => peer.polite = false,
+  "sends half a frame and falls silent": (peer) => {
+    peer.polite = false;
+    peer.send("\0\0\0\x10ab");
+  },
+  "floods": (peer) => {
+    peer.polite = false;
+    const pour = () => {
+      if (peer.closed || peer.transport.destroyed) return;
+      for (let i = 0; i < 16 && peer.transport.buffered < 1e6; i++) {
+        peer.transport.write(new Uint8Array(65_536));
+      }
+      setTimeout(pour, 1);
+    };
+    pour();
+  },
+};
+
+describe.each(fixtures)("a goodbye over $kind is bounded", (on) => {
+  it.each(Object.keys(peers))("when a peer %s", async (mode) => {
+    await rigTest(on, async (rig) => {
+      const server = await rig.serve(async (connection) => {
+        connection.onPhase("goodbye", () => connection.write(new Uint8Array(65_536)));
+        await untilSoft(connection);
+      });
+      const [odd, bystander] = [await rig.accepted(server), await rig.accepted(server)];
+      peers[mode]!(odd);
+      const [farewell, duration] = await timed(server.goodbye({ grace: 300 }));
+      expect(duration).toBeLessThan(300 + 250);
+      expect(farewell.outcome).toBe("forced");
+      expect(farewell.residue).toEqual({ sockets: 0, timers: 0, listeners: 0 });
+      expect(farewell.connections).toEqual({ opened: 2, clean: 1, forced: 1, lost: 0, refused: 0 });
+      expect(farewell.children).toHaveLength(1);
+      await bystander.gone();
+      expect(bystander.bytes).toBe(65_536);
+      expect(bystander.error).toBeUndefined();
+    })();
+  });
+});
+
+describe("a goodbye is bounded", () => {
+  it(
+    "when a handler ignores both signals",
+    rigTest(fixture.tcp, async (rig) => {
+      const server = await rig.serve((connection) => {
+        connection.onPhase("goodbye", () => connection.write(bytesOf("goodbye")));
+        return connection.id === 1 ? new Promise(() => {}) : untilSoft(connection);
+      });
+      const [stuck, fine] = [await rig.accepted(server), await rig.accepted(server)];
+      const [farewell, duration] = await timed(server.goodbye({ grace: 260 }));
+      expect(duration).toBeLessThan(260 + 250);
+      expect(farewell.outcome).toBe("forced");
+      // The peer is told nevertheless.
+      expect(stuck.text).toBe("goodbye");
+      expect(fine.text).toBe("goodbye");
+      expect(farewell.connections).toMatchObject({ clean: 2, forced: 0 });
+      expect(farewell.children.map(({ phases }) => phases.find(({ ended }) => ended !== "done")?.phase))
+        .toEqual(["drain"]);
+      expect(farewell.children[0]!.cause).toBe("parent");
+    }),
+  );
+
+  it(
+    "when the steps of a connection hang, in every phase",
+    rigTest(fixture.memory, async (rig) => {
+      const ran: string[] = [];
+      const server = await rig.serve((connection) => {
+        for (const phase of ["intake", "drain", "goodbye", "release"] as const) {
+          connection.onPhase(phase, () => {
+            ran.push(phase);
+            return new Promise(() => {});
+          });
+        }
+        connection.onPhase("release", () => void ran.push("freed"));
+        return untilSoft(connection);
+      });
+      await rig.accepted(server);
+      const [farewell, duration] = await timed(server.goodbye({ grace: 200, tail: 300 }));
+      expect(duration).toBeLessThan(200 + 300 + 250);
+      expect(ran).toEqual(["intake", "drain", "goodbye", "release", "freed"]);
+      expect(farewell.outcome).toBe("failed");
+      expect(farewell.residue.sockets).toBe(0);
+    }),
+  );
+
+  it(
+    "when release hooks hang: each is told to stop, and the next one runs",
+    rigTest(fixture.memory, async (rig) => {
+      const server = await rig.serve(untilSoft);
+      const ran: string[] = [];
+      server.onRelease("last", () => void ran.push("last"));
+      server.onRelease("stuck", ({ signal }) => {
+        signal.addEventListener("abort", () => ran.push("told"));
+        return new Promise(() => {});
+      });
+      const [farewell, duration] = await timed(server.goodbye({ tail: 240 }));
+      expect(duration).toBeLessThan(240 + 250);
+      expect(ran).toEqual(["told", "last"]);
+      expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)).toEqual([
+        "stuck timeout",
+        "last ok",
+      ]);
+      expect(farewell.errors).toEqual([expect.any(TimeoutError)]);
+    }),
+  );
+
+  it(
+    "when it is forced from the start",
+    rigTest(fixture.tcp, async (rig) => {
+      const server = await rig.serve(forEver);
+      for (let i = 0; i < 5; i++) await rig.accepted(server);
+      const reason = new Error("now");
+      const [farewell, duration] = await timed(
+        server.goodbye({ signal: AbortSignal.abort(reason), tail: 600 }),
+      );
+      // The handlers get a moment to stop: they never do.
+      expect(duration).toBeLessThan(600);
+      expect(farewell).toMatchObject({ outcome: "forced", connections: { opened: 5, forced: 5, clean: 0 } });
+      expect(server.signal.reason).toBe(reason);
+      expect(server.draining.aborted).toBe(true);
+    }),
+  );
+
+  it(
+    "when a later caller is in more of a hurry",
+    rigTest(fixture.tcp, async (rig) => {
+      const server = await rig.serve((connection) => {
+        connection.onPhase("goodbye", () => connection.write(bytesOf("goodbye")));
+        return forEver(connection);
+      });
+      const peer = await rig.accepted(server);
+      const first = server.goodbye();
+      const [farewell, duration] = await timed(server.goodbye({ grace: 300, reason: "later" }));
+      expect(duration).toBeLessThan(300 + 250);
+      expect(await first).toBe(farewell);
+      expect(farewell.reason).toBeUndefined();
+      expect(peer.text).toBe("goodbye");
+    }),
+  );
+});
+
+describe("an abort of the goodbye", () => {
+  /** Everything that can be seen of one run, up to the abort after `steps` of it. */
+  async function run(
+    server: Server,
+    counted: { steps: number },
+    abortAt: number,
+  ): Promise<{ reason: object; total: number; duration: number }> {
+    const controller = new AbortController();
+    const reason = { abortAt };
+    const goodbye = server.goodbye({ signal: controller.signal, tail: 300 });
+    for (let turn = 0; turn < 10_000 && server.state !== "closed"; turn++) {
+      if (counted.steps >= abortAt && !controller.signal.aborted) controller.abort(reason);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const [farewell, duration] = await timed(goodbye);
+    expect(farewell.residue).toEqual({ sockets: 0, timers: 0, listeners: 0 });
+    expect(farewell.hooks.map(({ name }) => name)).toEqual(["storage"]);
+    const { opened, clean, forced, lost } = farewell.connections;
+    expect(clean + forced + lost).toBe(opened);
+    if (controller.signal.aborted && farewell.outcome !== "clean") expect(server.signal.aborted).toBe(true);
+    return { reason, total: counted.steps, duration };
+  }
+
+  it.each([fixture.memory, fixture.tcp])(
+    "over $kind releases everything, at whatever step it comes",
+    async (on) => {
+      let last = Infinity;
+      for (let step = 0; step <= last; step++) {
+        await rigTest(on, async (rig) => {
+          const counted = { steps: 0 };
+          const seen = () => void counted.steps++;
+          const server = await rig.serve(async (connection) => {
+            for (const phase of ["intake", "drain", "goodbye", "release"] as const) {
+              connection.onPhase(phase, seen);
+            }
+            connection.signal.addEventListener("abort", seen);
+            void connection.closed.then(seen);
+            await untilSoft(connection);
+            seen();
+          });
+          server.onRelease("storage", seen);
+          void server.closed.then(seen);
+          const listening = (async () => {
+            for await (const event of server.events()) if (event.type === "state") seen();
+          })();
+          await rig.accepted(server);
+          await rig.accepted(server);
+          const { total } = await run(server, counted, step);
+          await listening;
+          if (last === Infinity) last = Math.max(20, total);
+          await until(() => counted.steps > 0);
+        })();
+      }
+    },
+  );
+});
