@@ -1,0 +1,76 @@
+/** What one message costs beside its bytes, in bytes; about what the engines take for its objects. */
+export const MESSAGE_COST = 256;
+/** What each copy in a queue costs. */
+export const COPY_COST = 128;
+
+/** Bytes received in one piece, in which the bodies of several messages may lie. */
+export interface Chunk {
+  readonly buffer: ArrayBufferLike;
+  /** Messages that keep it alive. */
+  users: number;
+}
+
+/**
+ * Accounts for the memory that held messages take. A body is a view of the chunk it came in, and a view keeps all of its
+ * chunk alive: so the chunk is counted as a whole, once, for as long as any message in it is held.
+ */
+export class Memory {
+  /** The most that may be used, in bytes. */
+  readonly limit: number;
+  #used = 0;
+  /** Messages that follow one another mostly come in one chunk. */
+  #last: Chunk | undefined = undefined;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** Bytes in use. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** More than half is in use. */
+  get tight(): boolean {
+    return this.#used * 2 > this.limit;
+  }
+
+  /** Whether a message with this body and so many copies can be held. */
+  fits(body: Uint8Array, copies: number): boolean {
+    const chunk = this.#last?.buffer === body.buffer ? 0 : body.buffer.byteLength;
+    return this.hasRoomFor(MESSAGE_COST + copies * COPY_COST + chunk);
+  }
+
+  /** Whether so many bytes more can be used. */
+  hasRoomFor(bytes: number): boolean {
+    return this.#used + bytes <= this.limit;
+  }
+
+  add(bytes: number): void {
+    this.#used += bytes;
+  }
+
+  free(bytes: number): void {
+    this.#used -= bytes;
+  }
+
+  /** Keeps the chunk that a body lies in. */
+  keep(body: Uint8Array): Chunk {
+    const { buffer } = body;
+    let chunk = this.#last;
+    if (chunk?.buffer !== buffer) {
+      chunk = { buffer, users: 0 };
+      this.#last = chunk;
+      this.#used += buffer.byteLength;
+    }
+    chunk.users++;
+    return chunk;
+  }
+
+  /** Lets go of a chunk. */
+  leave(chunk: Chunk): void {
+    if (--chunk.users > 0) return;
+    this.#used -= chunk.buffer.byteLength;
+    if (this.#last === chunk) this.#last = undefined;
+  }
+}

@@ -1,0 +1,124 @@
+import type { RedirectInfo } from "../eventmesh/wire/mod.ts";
+import { encodeRedirect } from "../eventmesh/wire/mod.ts";
+import type { AbortOptions, EndpointState, GoodbyeOptions } from "../lifecycle/endpoint.ts";
+import type { EndpointEvent } from "../lifecycle/events.ts";
+import type { Farewell } from "../lifecycle/farewell.ts";
+import { now } from "../lifecycle/timer.ts";
+import { TimerWheel } from "../lifecycle/wheel.ts";
+import type { ListenAddress, ServerConnection, ServeOptions } from "../server/mod.ts";
+import { checkServeOptions } from "../server/options.ts";
+import { RunningServer } from "../server/running.ts";
+import type { Broker, SessionSelector } from "./broker.ts";
+import { dispatch } from "./commands.ts";
+import { Core } from "./core.ts";
+import { type BrokerInspection, inspectCore, inspectSession } from "./inspect.ts";
+import { LossReport } from "./losses.ts";
+import type { BrokerSettings } from "./options.ts";
+import { Session } from "./session.ts";
+
+/** A broker on a server: the core does the work, sessions are the connections of the server. */
+export class RunningBroker implements Broker {
+  readonly #server: RunningServer;
+  readonly #core: Core;
+  readonly #settings: BrokerSettings;
+  readonly #wheel: TimerWheel = new TimerWheel();
+  readonly #sessions: Map<number, Session> = new Map();
+  readonly #losses: LossReport;
+  readonly #tls: boolean;
+
+  constructor(settings: BrokerSettings, serving: ServeOptions) {
+    this.#settings = settings;
+    this.#tls = serving.tls !== undefined;
+    this.#losses = new LossReport((news) => this.#server.emit(news, "warn"), now);
+    this.#core = new Core({ settings, timers: this.#wheel, onLoss: (cause) => this.#losses.add(cause) });
+    const handler = (connection: ServerConnection): Promise<void> => this.#serve(connection);
+    this.#server = new RunningServer(handler, checkServeOptions(handler, serving), {
+      intake: () => {
+        this.#core.tick();
+        this.#core.pause();
+      },
+      report: () => ({ messages: this.#core.ledger.counts(), residue: { timers: this.#wheel.size } }),
+    });
+    this.#server.onRelease("queues of the broker", () => {
+      this.#core.end();
+      this.#losses.flush();
+    });
+  }
+
+  /** Resolves when it listens. When it rejects, nothing of it is left. */
+  listen(): Promise<void> {
+    return this.#server.listen();
+  }
+
+  get address(): ListenAddress {
+    return this.#server.address;
+  }
+  get url(): string {
+    const { address } = this;
+    if ("path" in address) return `eventmesh+unix://${address.path.split("/").map(encodeURIComponent).join("/")}`;
+    const { host, port } = address;
+    return `eventmesh${this.#tls ? "+tls" : ""}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  }
+  get state(): EndpointState {
+    return this.#server.state;
+  }
+  get draining(): AbortSignal {
+    return this.#server.draining;
+  }
+  get signal(): AbortSignal {
+    return this.#server.signal;
+  }
+  get closed(): Promise<Farewell> {
+    return this.#server.closed;
+  }
+
+  events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
+    return this.#server.events(options);
+  }
+
+  goodbye(options?: GoodbyeOptions): Promise<Farewell> {
+    return this.#server.goodbye(options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#server[Symbol.asyncDispose]();
+  }
+
+  inspect(): BrokerInspection {
+    const { name, state } = this.#server.inspect();
+    const sessions = this.#known().map(inspectSession);
+    return { name, state, url: this.url, sessions, ...inspectCore(this.#core) };
+  }
+
+  redirect(select: SessionSelector, target: RedirectInfo): number {
+    // Refused even when nobody is there to be told.
+    encodeRedirect(target);
+    const sessions = this.#select(select);
+    for (const session of sessions) session.redirect(target);
+    return sessions.length;
+  }
+
+  async disconnect(select: SessionSelector, options: GoodbyeOptions = {}): Promise<number> {
+    const sessions = this.#select(select);
+    await Promise.all(sessions.map(({ connection }) => connection.goodbye(options)));
+    return sessions.length;
+  }
+
+  #serve(connection: ServerConnection): Promise<void> {
+    const session = new Session({ core: this.#core, settings: this.#settings, dispatch }, connection);
+    this.#sessions.set(session.id, session);
+    void connection.closed.then(() => this.#sessions.delete(session.id));
+    return session.run();
+  }
+
+  /** The sessions that have said hello. */
+  #known(): Session[] {
+    return [...this.#sessions.values()].filter(({ identity }) => identity !== undefined);
+  }
+
+  #select(select: SessionSelector): Session[] {
+    if (typeof select === "function") return this.#known().filter((session) => select(inspectSession(session)));
+    if (typeof select === "number") return this.#known().filter(({ id }) => id === select);
+    throw new TypeError(`Cannot select sessions: expected an id or a function, got ${typeof select}`);
+  }
+}

@@ -1,0 +1,291 @@
+import type { ClosedError } from "../errors.ts";
+import type { AbortOptions, EndpointState, GoodbyeOptions } from "../lifecycle/endpoint.ts";
+import type { EndpointEvent } from "../lifecycle/events.ts";
+import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
+import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
+import { limited } from "../lifecycle/limit.ts";
+import { childBudget } from "../lifecycle/phases.ts";
+import { TimerWheel } from "../lifecycle/wheel.ts";
+import type {
+  MessageConnection,
+  MessageData,
+  OperationOptions,
+  PublishOptions,
+  RequestOptions,
+  Subscription,
+} from "../messaging/connection.ts";
+import type { Message } from "../messaging/message.ts";
+import { resolveBuffer } from "../messaging/subscription.ts";
+import { type EventMeshSubscribeOptions, type ResolvedOptions, resolveSubscribe, show } from "./options.ts";
+import type { EventMeshMessageOptions } from "./outgoing.ts";
+import { Publisher } from "./publisher.ts";
+import { Route } from "./route.ts";
+import type { SessionContext } from "./session.ts";
+import { Subscriber } from "./subscriber.ts";
+import type { Server } from "./url.ts";
+import { MAX_SEQ } from "./wire/mod.ts";
+
+/** Options of {@linkcode EventMeshConnection.publish}. */
+export type EventMeshPublishOptions = PublishOptions & EventMeshMessageOptions;
+/** Options of {@linkcode EventMeshConnection.request}. */
+export type EventMeshRequestOptions = RequestOptions & EventMeshMessageOptions;
+
+/** A {@linkcode MessageConnection} with what is special to EventMesh. */
+export interface EventMeshConnection extends MessageConnection {
+  /**
+   * Sends a message with ASYNC_MESSAGE_TO_SERVER. `properties` have names of lower-case letters and digits, at most 20.
+   *
+   * An `id` travels as property `msgid`, or as the id of a CloudEvent. Without one a CloudEvent gets a random UUID, and an
+   * `eventmeshmessage` none, unless `retry` is `unknown`.
+   */
+  publish(topic: string, data: MessageData, options?: EventMeshPublishOptions): Promise<void>;
+  /**
+   * As `publish`, with BROADCAST_MESSAGE_TO_SERVER. Who gets the message is decided by the mode of the subscribers
+   * alone; the command is there for servers that count or filter by it.
+   */
+  broadcast(topic: string, data: MessageData, options?: EventMeshPublishOptions): Promise<void>;
+  /**
+   * Sends a request and resolves with the reply of a subscriber of type `sync`. The server is told how much of the
+   * timeout is left, in property `ttl`; while nobody answers, the request pends. An abort before the request is written
+   * withdraws it; afterwards it only stops the waiting, and a reply that still comes is dropped.
+   */
+  request(topic: string, data: MessageData, options?: EventMeshRequestOptions): Promise<Message>;
+  /**
+   * Subscribes on a connection of its own, with SUBSCRIBE_REQUEST and LISTEN_REQUEST, at the server that this connection
+   * uses or at the next that answers. An abort or a timeout withdraws it all.
+   */
+  subscribe(topics: string | readonly string[], options?: EventMeshSubscribeOptions): Promise<Subscription>;
+  /**
+   * Asks the server which server of its cluster to use; undefined when it recommends none. Servers without meta storage
+   * refuse (PeerError). An abort only stops the waiting.
+   */
+  recommend(
+    options?: OperationOptions,
+  ): Promise<{ readonly host: string; readonly port: number } | undefined>;
+}
+
+/** Connects. Create-or-nothing: when it rejects, nothing of it is left. */
+export async function openConnection(
+  servers: readonly Server[],
+  options: ResolvedOptions,
+  signal: AbortSignal | undefined,
+): Promise<EventMeshConnection> {
+  const { timeout } = options;
+  const action = `connect to ${servers.map((server) => server.text).join(", ")}`;
+  const connection = new Connection(servers, options);
+  await limited({ signal, timeout, action }, (bounded) => connection.start(bounded, timeout));
+  // Up to here nobody has the connection: an abort still comes in time.
+  if (signal?.aborted === true) {
+    await connection.abandon();
+    throw signal.reason;
+  }
+  return connection;
+}
+
+class Connection implements EventMeshConnection {
+  readonly #context: SessionContext;
+  readonly #route: Route;
+  readonly #lifecycle: Lifecycle;
+  readonly #publisher: Publisher;
+  readonly #subscribers: Set<Subscriber> = new Set();
+  /** Subscriptions that are being made; none of them rejects. */
+  readonly #starting: Set<Promise<void>> = new Set();
+  #told = false;
+
+  constructor(servers: readonly Server[], options: ResolvedOptions) {
+    this.#route = new Route(servers);
+    let seq = firstSeq();
+    this.#context = {
+      options,
+      wheel: new TimerWheel(),
+      nextSeq: () => {
+        seq = seq >= MAX_SEQ ? 1 : seq + 1;
+        return seq;
+      },
+    };
+    this.#lifecycle = new Lifecycle({
+      name: "eventmesh connection",
+      steps: {
+        drain: (step) => this.#drain(step),
+        goodbye: (step) => this.#goodbye(step),
+        force: (step) => this.#force(step),
+        release: (step) => this.#force(step),
+      },
+      report: () => this.#report(),
+    });
+    this.#publisher = new Publisher(this.#context, this.#route, this.#lifecycle);
+  }
+
+  /** Makes the publishing session. */
+  start(signal: AbortSignal, timeout: number): Promise<void> {
+    return this.#publisher.start(signal, timeout);
+  }
+
+  /** Frees everything; nobody has this connection. */
+  abandon(): Promise<void> {
+    return this.#publisher.force();
+  }
+
+  get state(): EndpointState {
+    return this.#lifecycle.state;
+  }
+  get draining(): AbortSignal {
+    return this.#lifecycle.draining;
+  }
+  get signal(): AbortSignal {
+    return this.#lifecycle.signal;
+  }
+  get closed(): Promise<Farewell> {
+    return this.#lifecycle.closed;
+  }
+
+  events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
+    return this.#lifecycle.events(options);
+  }
+
+  goodbye(options?: GoodbyeOptions): Promise<Farewell> {
+    return this.#lifecycle.goodbye(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lifecycle.end({ cause: "goodbye" });
+  }
+
+  publish(topic: string, data: MessageData, options: EventMeshPublishOptions = {}): Promise<void> {
+    return this.#publisher.publish("ASYNC_MESSAGE_TO_SERVER", topic, data, options);
+  }
+
+  broadcast(topic: string, data: MessageData, options: EventMeshPublishOptions = {}): Promise<void> {
+    return this.#publisher.publish("BROADCAST_MESSAGE_TO_SERVER", topic, data, options);
+  }
+
+  request(topic: string, data: MessageData, options: EventMeshRequestOptions = {}): Promise<Message> {
+    return this.#publisher.request(topic, data, options);
+  }
+
+  async subscribe(
+    topics: string | readonly string[],
+    options: EventMeshSubscribeOptions = {},
+  ): Promise<Subscription> {
+    const list = checkTopics(topics);
+    const { group = this.#context.options.agent.group, timeout, ...how } = resolveSubscribe(options);
+    const buffer = resolveBuffer(options);
+    const { signal } = options;
+    if (signal?.aborted === true) throw signal.reason;
+    const action = `subscribe to "${list.join(", ")}"`;
+    if (this.#lifecycle.ending) throw this.#lifecycle.refusal(action);
+    const subscriber = new Subscriber(this.#context, this.#route.fork(), {
+      topics: list,
+      ...how,
+      group,
+      buffer,
+    });
+    const onOwner = (): ClosedError => this.#lifecycle.refusal(action);
+    const limits = { signal, timeout, action, owner: this.draining, onOwner };
+    const started = limited(limits, (bounded) => subscriber.start(bounded, timeout));
+    const starting = started.then(() => this.#claim(subscriber, signal, action));
+    await this.#untilStarted(starting);
+    return subscriber.subscription;
+  }
+
+  async recommend(options: OperationOptions = {}): Promise<{ host: string; port: number } | undefined> {
+    const info = await this.#publisher.recommend(options);
+    return info === undefined ? undefined : { host: info.ip, port: info.port };
+  }
+
+  /** The end waits for subscriptions that are being made: it cancels them, and they free what they have. */
+  async #untilStarted(starting: Promise<void>): Promise<void> {
+    const settled = starting.then(() => {}, () => {});
+    this.#starting.add(settled);
+    try {
+      await starting;
+    } finally {
+      this.#starting.delete(settled);
+    }
+  }
+
+  async #claim(subscriber: Subscriber, signal: AbortSignal | undefined, action: string): Promise<void> {
+    if (signal?.aborted !== true && !this.#lifecycle.ending) return this.#own(subscriber, signal);
+    // Up to here nobody has the subscription: an end of the connection, like an abort, still comes in time.
+    const late: unknown = signal?.aborted === true ? signal.reason : this.#lifecycle.refusal(action);
+    await subscriber.force();
+    throw late;
+  }
+
+  /** From here on the subscription lives by itself, and the connection ends it when it ends. */
+  #own(subscriber: Subscriber, signal: AbortSignal | undefined): void {
+    const { lifecycle } = subscriber;
+    this.#subscribers.add(subscriber);
+    lifecycle.govern(signal, { forced: true });
+    void lifecycle.closed.then((farewell) => {
+      this.#subscribers.delete(subscriber);
+      if (this.#lifecycle.ending) this.#lifecycle.farewell.child(farewell);
+      else this.#lifecycle.farewell.guest(farewell);
+    });
+  }
+
+  /** Subscriptions first, while publish, request and respond still work; then what is on its way. */
+  async #drain(step: Step): Promise<void> {
+    await Promise.all(this.#starting);
+    await this.#endSubscribers(step, childBudget(step.remaining()));
+    this.#publisher.stop();
+    await this.#publisher.idle();
+  }
+
+  async #goodbye(step: Step): Promise<void> {
+    this.#publisher.close();
+    this.#told = await this.#publisher.goodbye(step);
+    if (!this.#told && !step.signal.aborted) this.#lifecycle.lost();
+  }
+
+  async #force(step: Step): Promise<void> {
+    const { cause, reason } = this.#lifecycle;
+    if (cause === "lost") {
+      // The server is gone for them too: their loops throw what this connection ends with.
+      for (const { lifecycle } of this.#subscribers) void lifecycle.end({ cause, reason, lost: true });
+    }
+    await Promise.all([
+      ...this.#starting,
+      this.#endSubscribers(step, { grace: 0, tail: step.remaining() }),
+      this.#publisher.force(),
+    ]);
+  }
+
+  async #endSubscribers(step: Step, budget: { grace: number; tail: number }): Promise<void> {
+    await Promise.all([...this.#subscribers].map(({ lifecycle }) => {
+      return lifecycle.end({ cause: "parent", reason: step.reason, signal: step.signal, ...budget });
+    }));
+  }
+
+  #report(): FarewellParts {
+    const { connections, messages, operations, sockets } = this.#publisher;
+    const starting = this.#starting.size;
+    return {
+      operations,
+      messages,
+      connections,
+      residue: { sockets: sockets + starting, timers: this.#context.wheel.size },
+    };
+  }
+}
+
+/** Anywhere in the lower half of the ten-digit numbers, so that two clients rarely share one in a log. */
+function firstSeq(): number {
+  return 1_000_000_000 + Math.floor(Math.random() * 4_000_000_000);
+}
+
+function checkTopics(topics: string | readonly string[]): readonly string[] {
+  const list: unknown = typeof topics === "string" ? [topics] : topics;
+  if (!Array.isArray(list)) {
+    throw new TypeError(`Cannot subscribe: expected a topic or a list of topics, got ${show(topics)}`);
+  }
+  if (list.length === 0) {
+    throw new TypeError("Cannot subscribe: expected one or more topics, got an empty list");
+  }
+  for (const topic of list as readonly unknown[]) {
+    if (typeof topic !== "string" || topic.trim() === "") {
+      throw new TypeError(`Cannot subscribe: expected topics that are not blank, got ${show(topic)}`);
+    }
+  }
+  return [...new Set(list as readonly string[])];
+}

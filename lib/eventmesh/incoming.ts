@@ -1,0 +1,168 @@
+import { ConnectionLostError, UnsupportedError } from "../errors.ts";
+import type { MessageData } from "../messaging/connection.ts";
+import type { MessageSource } from "../messaging/message.ts";
+import type { Answerer } from "./answerer.ts";
+import { messageIdProperty } from "./outgoing.ts";
+import type { Session } from "./session.ts";
+import {
+  type Command,
+  decodeEvent,
+  encodeEvent,
+  type EventProtocol,
+  eventProtocol,
+  isPropertyName,
+  type Packet,
+  type WireEvent,
+  withProperties,
+} from "./wire/mod.ts";
+
+/** `raw` of a message that came from EventMesh: the header of its frame. */
+export interface EventMeshHeader {
+  readonly command: Command;
+  readonly code: number;
+  readonly description: string | undefined;
+  readonly seq: string | undefined;
+  readonly properties: Readonly<Record<string, unknown>>;
+  /** How the body was written. */
+  readonly protocol: EventProtocol;
+  /** Attributes of a CloudEvent; undefined in an `eventmeshmessage`. */
+  readonly source: string | undefined;
+  readonly type: string | undefined;
+  readonly contentType: string | undefined;
+}
+
+/** Header property by which the embedded broker tells that it delivers a message again. */
+const deliveryCountProperty = "deliverycount";
+/** Properties that tie a reply to its request; without one, nobody waits for a reply. */
+const correlationProperties = ["correlation99id", "reply99to99client"];
+
+const encoder = new TextEncoder();
+
+/** A message as it came in a frame. Decoded at once: a body that is none is found before anybody waits for it. */
+export class IncomingMessage implements MessageSource {
+  readonly size: number;
+  readonly #packet: Packet;
+  readonly #command: Command;
+  readonly #protocol: EventProtocol;
+  readonly #event: WireEvent;
+
+  /**
+   * @throws {ProtocolError} the body is no message.
+   * @throws {UnsupportedError} it is written in a protocol that is not known here.
+   */
+  constructor(packet: Packet, command: Command) {
+    this.#packet = packet;
+    this.#command = command;
+    this.#protocol = protocolOf(packet);
+    this.#event = decodeEvent(this.#protocol, packet.body, packet.bodyOffset);
+    this.size = packet.bodyLength;
+  }
+
+  get topic(): string {
+    return this.#event.topic;
+  }
+  get id(): string {
+    return this.#event.id ?? this.#event.properties[messageIdProperty] ?? "";
+  }
+  get properties(): Readonly<Record<string, string>> {
+    return this.#event.properties;
+  }
+  get wantsReply(): boolean {
+    const { properties } = this.#event;
+    return this.#command === "REQUEST_TO_CLIENT" &&
+      correlationProperties.some((name) => properties[name] !== undefined);
+  }
+  get redelivered(): boolean {
+    return Number(this.#packet.property(deliveryCountProperty) ?? 1) > 1;
+  }
+  get raw(): EventMeshHeader {
+    const { code, description, seq, properties } = this.#packet;
+    const { source, type, contentType } = this.#event;
+    return {
+      command: this.#command,
+      code,
+      description,
+      seq,
+      properties,
+      protocol: this.#protocol,
+      source,
+      type,
+      contentType,
+    };
+  }
+
+  data(): Uint8Array {
+    const { data } = this.#event;
+    return typeof data === "string" ? encoder.encode(data) : data;
+  }
+
+  acknowledge(): boolean {
+    return true;
+  }
+
+  respond(_data: MessageData): void {
+    throw new TypeError("Cannot respond to a reply");
+  }
+
+  /** The reply: what ties it to its request travels back with it, whatever the length of the names. */
+  protected reply(data: MessageData, answerer: Answerer): (session: Session) => void {
+    const { topic, id, properties } = this.#event;
+    const tied = Object.fromEntries(Object.entries(properties).filter(([name]) => travelsBack(name)));
+    const plain = encodeEvent(this.#protocol, { topic, id: id || "reply", data, properties: {} });
+    const body = withProperties(this.#protocol, encoder.encode(plain), tied);
+    return answerer.reply(this.#protocol, topic, body);
+  }
+}
+
+/** A message that a session delivered: acknowledged there, and nowhere else. */
+export class PushedMessage extends IncomingMessage {
+  readonly #packet: Packet;
+  readonly #ack: Command;
+  readonly #session: Session;
+  readonly #answerer: Answerer;
+  #acknowledged = false;
+
+  constructor(packet: Packet, command: Command, ack: Command, session: Session, answerer: Answerer) {
+    super(packet, command);
+    this.#packet = packet;
+    this.#ack = ack;
+    this.#session = session;
+    this.#answerer = answerer;
+    session.deliveries.begun();
+  }
+
+  override acknowledge(): boolean {
+    if (!this.#session.alive) return false;
+    if (!this.#acknowledged) this.#answerer.acknowledge(this.#packet, this.#ack, this.#session);
+    this.#acknowledged = true;
+    return true;
+  }
+
+  override respond(data: MessageData): void {
+    const send = this.reply(data, this.#answerer);
+    if (!this.acknowledge()) {
+      const message =
+        `Cannot respond to a message of "${this.topic}": the connection that delivered it is gone`;
+      throw new ConnectionLostError(message, { outcome: "not-sent" });
+    }
+    send(this.#session);
+  }
+
+  settled(): void {
+    this.#session.deliveries.done();
+  }
+}
+
+/** The identity of the request is not that of its reply. */
+function travelsBack(name: string): boolean {
+  return isPropertyName(name) && name !== messageIdProperty;
+}
+
+function protocolOf(packet: Packet): EventProtocol {
+  const protocol = eventProtocol(packet);
+  if (protocol !== undefined) return protocol;
+  const given = JSON.stringify(packet.properties["protocoltype"]);
+  throw new UnsupportedError(
+    `Cannot read a message of protocol ${given}: expected "eventmeshmessage" or "cloudevents"`,
+  );
+}

@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import { now } from "../lifecycle/timer.ts";
+import type { MessageData, PublishOptions } from "../messaging/connection.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { checkSize } from "./size.ts";
+import { createTemplate, encodeEvent, type FrameTemplate, SELECTORS, type WireEvent } from "./wire/mod.ts";
+
+/** What only EventMesh adds to the options of publish and request. */
+export interface EventMeshMessageOptions {
+  /** Content type of the data; travels as an attribute of the message. */
+  readonly contentType?: string | undefined;
+  /** `source` of a CloudEvent. @default {"/"} */
+  readonly source?: string | undefined;
+  /** `type` of a CloudEvent. @default {"cloudevents"} */
+  readonly type?: string | undefined;
+}
+
+/** The commands that publish. */
+export type PublishCommand = "ASYNC_MESSAGE_TO_SERVER" | "BROADCAST_MESSAGE_TO_SERVER";
+
+/** A message on its way out. */
+export interface Outgoing {
+  readonly topic: string;
+  readonly template: FrameTemplate;
+  body: string;
+}
+
+/** A request on its way out: it tells the server how long its caller still waits. */
+export interface OutgoingRequest extends Outgoing {
+  readonly event: WireEvent;
+  readonly deadline: number;
+  /** The `ttl` that its body was written with. */
+  ttl: number;
+}
+
+/** Property that carries the identity of an `eventmeshmessage`, which has none of its own. */
+export const messageIdProperty = "msgid";
+/** Milliseconds that a request may have waited before the time it has left is written anew. */
+const ttlAccuracy = 10;
+/** The longest time that the runtime can read. */
+const longestTtl = 2 ** 31 - 1;
+
+/** Writes the messages of a connection. At once, at the call: what cannot be sent is refused before anything is. */
+export class Composer {
+  readonly #options: Pick<ResolvedOptions, "protocol" | "maxFrame">;
+  readonly #templates: Readonly<Record<PublishCommand | "REQUEST_TO_SERVER", FrameTemplate>>;
+
+  constructor(options: Pick<ResolvedOptions, "protocol" | "maxFrame">) {
+    this.#options = options;
+    const properties = SELECTORS[options.protocol];
+    this.#templates = {
+      ASYNC_MESSAGE_TO_SERVER: createTemplate({ cmd: "ASYNC_MESSAGE_TO_SERVER", properties }),
+      BROADCAST_MESSAGE_TO_SERVER: createTemplate({ cmd: "BROADCAST_MESSAGE_TO_SERVER", properties }),
+      REQUEST_TO_SERVER: createTemplate({ cmd: "REQUEST_TO_SERVER", properties }),
+    };
+  }
+
+  /** @throws {TypeError | MessageTooLargeError} it cannot be sent. */
+  publish(
+    cmd: PublishCommand,
+    topic: string,
+    data: MessageData,
+    options: PublishOptions & EventMeshMessageOptions,
+  ): Outgoing {
+    const { id, retry } = options;
+    const event = this.#event(topic, data, options, retry === "unknown" ? id ?? randomUUID() : id);
+    const template = this.#templates[cmd];
+    return { topic, template, body: this.#encode(event, "publish to", template) };
+  }
+
+  /** @throws {TypeError | MessageTooLargeError} it cannot be sent. */
+  request(
+    topic: string,
+    data: MessageData,
+    options: PublishOptions & EventMeshMessageOptions,
+    timeout: number,
+  ): OutgoingRequest {
+    const event = this.#event(topic, data, options, options.id);
+    const ttl = ttlOf(timeout);
+    const template = this.#templates.REQUEST_TO_SERVER;
+    const body = this.#encode(withTtl(event, ttl), "request an answer of", template);
+    return { topic, template, body, event, ttl, deadline: now() + timeout };
+  }
+
+  /** The body of a request, with the time that its caller still waits. */
+  fresh(request: OutgoingRequest): string {
+    const left = ttlOf(request.deadline - now());
+    if (request.ttl - left > ttlAccuracy) {
+      request.ttl = left;
+      request.body = encodeEvent(this.#options.protocol, withTtl(request.event, left));
+    }
+    return request.body;
+  }
+
+  #event(
+    topic: string,
+    data: MessageData,
+    options: PublishOptions & EventMeshMessageOptions,
+    id: string | undefined,
+  ): WireEvent {
+    const { properties = {}, contentType, source, type } = options;
+    if (this.#options.protocol === "cloudevents") {
+      return { topic, id: id ?? randomUUID(), data, contentType, source, type, properties };
+    }
+    const named = id === undefined ? properties : { ...properties, [messageIdProperty]: id };
+    return { topic, data, contentType, properties: named };
+  }
+
+  #encode(event: WireEvent, action: string, template: FrameTemplate): string {
+    const { protocol, maxFrame } = this.#options;
+    const body = encodeEvent(protocol, event);
+    checkSize(action, event.topic, body, template, maxFrame);
+    return body;
+  }
+}
+
+/** Whole milliseconds: a fraction could not be read. */
+function ttlOf(left: number): number {
+  return Math.max(1, Math.round(Math.min(left, longestTtl)));
+}
+
+function withTtl(event: WireEvent, ttl: number): WireEvent {
+  return { ...event, properties: { ...event.properties, ttl: String(ttl) } };
+}

@@ -1,0 +1,244 @@
+import type { SendOutcome } from "../errors.ts";
+import { Exchange, type ExchangeCounts } from "../flow/exchange.ts";
+import type { ConnectionCounts, MessageCounts, OperationCounts } from "../lifecycle/farewell.ts";
+import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
+import type {
+  MessageData,
+  OperationOptions,
+  PublishOptions,
+  RequestOptions,
+} from "../messaging/connection.ts";
+import { DeliveredMessage, type Message } from "../messaging/message.ts";
+import { Answerer } from "./answerer.ts";
+import { explain, type Refusal, refusalOf, unreadable } from "./failure.ts";
+import { IncomingMessage } from "./incoming.ts";
+import { Link, type LinkHandler } from "./link.ts";
+import { resolvePublish } from "./options.ts";
+import {
+  Composer,
+  type EventMeshMessageOptions,
+  type Outgoing,
+  type OutgoingRequest,
+  type PublishCommand,
+} from "./outgoing.ts";
+import type { Route } from "./route.ts";
+import type { Session, SessionContext } from "./session.ts";
+import { decodeRecommendation, type Packet, type RedirectInfo } from "./wire/mod.ts";
+
+/** Publishes that may be unconfirmed at a time where the server says nothing: the runtime's `upstreamBufferSize`. */
+const defaultWindow = 20;
+/** Property of HELLO_RESPONSE by which the embedded broker advertises its window. */
+const windowProperty = "publishwindow";
+const recommendation = "ask for a recommendation";
+
+/** What all exchanges of a publisher have in common. */
+type AnyExchange = Pick<
+  Exchange<never, never>,
+  "close" | "counts" | "hold" | "idle" | "lost" | "open" | "quiet" | "stop" | "writable"
+>;
+
+/** The publishing side of a connection: a link, and what is on its way over it. */
+export class Publisher {
+  readonly #context: SessionContext;
+  readonly #lifecycle: Lifecycle;
+  readonly #link: Link;
+  readonly #composer: Composer;
+  readonly #answerer: Answerer;
+  readonly #publishes: Exchange<Outgoing, void>;
+  readonly #requests: Exchange<OutgoingRequest, Message>;
+  readonly #recommendations: Exchange<undefined, RedirectInfo | undefined>;
+  readonly #exchanges: readonly AnyExchange[];
+  #session: Session | undefined = undefined;
+
+  constructor(context: SessionContext, route: Route, lifecycle: Lifecycle) {
+    this.#context = context;
+    this.#lifecycle = lifecycle;
+    const { agent: { group }, maxFrame, window } = context.options;
+    const nextSeq = (): number => context.nextSeq();
+    const shared = { wheel: context.wheel, nextSeq };
+    this.#composer = new Composer(context.options);
+    this.#answerer = new Answerer({ maxFrame, nextSeq });
+    this.#publishes = new Exchange({
+      ...shared,
+      window: window ?? defaultWindow,
+      describe: ({ topic }) => `publish to "${topic}"`,
+      write: (seq, { template, body }) => this.#session!.sendTemplated(template, seq, body),
+    });
+    this.#requests = new Exchange({
+      ...shared,
+      describe: ({ topic }) => `request an answer of "${topic}"`,
+      write: (seq, request) => {
+        this.#session!.sendTemplated(request.template, seq, this.#composer.fresh(request));
+      },
+    });
+    this.#recommendations = new Exchange({
+      ...shared,
+      describe: () => recommendation,
+      write: (seq) => {
+        const body = this.#session!.introduction("pub", group);
+        this.#session!.send({ cmd: "RECOMMEND_REQUEST", seq: String(seq) }, body);
+      },
+    });
+    this.#exchanges = [this.#publishes, this.#requests, this.#recommendations];
+    this.#link = new Link({ context, route, purpose: "pub", group, lifecycle, handler: this.#handler() });
+  }
+
+  /** Connects. Create-or-nothing. `timeout`: the milliseconds after which the signal aborts by itself. */
+  start(signal: AbortSignal, timeout: number): Promise<void> {
+    return this.#link.start(signal, timeout);
+  }
+
+  get sockets(): number {
+    return this.#link.sockets;
+  }
+
+  async publish(
+    cmd: PublishCommand,
+    topic: string,
+    data: MessageData,
+    options: PublishOptions & EventMeshMessageOptions,
+  ): Promise<void> {
+    const submit = resolvePublish(options, 20_000);
+    const message = this.#composer.publish(cmd, topic, data, options);
+    try {
+      await this.#publishes.submit(message, submit);
+    } catch (error) {
+      throw explain(error, `publish to "${topic}"`);
+    }
+  }
+
+  async request(
+    topic: string,
+    data: MessageData,
+    options: RequestOptions & EventMeshMessageOptions,
+  ): Promise<Message> {
+    const { retry: _none, ...submit } = resolvePublish(options, 5_000);
+    const request = this.#composer.request(topic, data, options, submit.timeout);
+    try {
+      return await this.#requests.submit(request, submit);
+    } catch (error) {
+      throw explain(error, `request an answer of "${topic}"`);
+    }
+  }
+
+  async recommend(options: OperationOptions): Promise<RedirectInfo | undefined> {
+    const submit = resolvePublish(options, 20_000);
+    try {
+      return await this.#recommendations.submit(undefined, submit);
+    } catch (error) {
+      throw explain(error, recommendation);
+    }
+  }
+
+  /** Refuses what is new. */
+  stop(): void {
+    for (const exchange of this.#exchanges) exchange.stop(this.#refusal);
+  }
+
+  /** Resolves when nothing is on its way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#exchanges.map((exchange) => exchange.idle()));
+  }
+
+  /** Gives up what is still on its way. */
+  close(): void {
+    for (const exchange of this.#exchanges) exchange.close(this.#refusal);
+  }
+
+  goodbye(step: Step): Promise<boolean> {
+    return this.#link.goodbye(step);
+  }
+
+  async force(): Promise<void> {
+    this.close();
+    await this.#link.force();
+  }
+
+  get operations(): OperationCounts {
+    return sum(this.#exchanges, ["settled", "aborted", "refused"]);
+  }
+
+  get messages(): Pick<MessageCounts, "published" | "confirmed" | "rejected" | "unconfirmed"> {
+    return sum([this.#publishes, this.#requests], ["published", "confirmed", "rejected", "unconfirmed"]);
+  }
+
+  get connections(): Omit<ConnectionCounts, "refused"> {
+    return this.#link.counts;
+  }
+
+  readonly #refusal = (action: string, outcome: SendOutcome): unknown =>
+    this.#lifecycle.refusal(action, outcome);
+
+  #handler(): LinkHandler {
+    const each = (act: (exchange: AnyExchange) => void): void => this.#exchanges.forEach(act);
+    return {
+      setup: () => Promise.resolve(),
+      packet: (packet, session) => this.#packet(packet, session),
+      opened: (session) => {
+        this.#session = session;
+        this.#publishes.window = this.#context.options.window ?? advertisedWindow(session);
+        each((exchange) => exchange.open(session.epoch));
+      },
+      full: (session) => {
+        if (session === this.#session) each((exchange) => exchange.writable = false);
+      },
+      drain: (session) => {
+        if (session === this.#session) each((exchange) => exchange.writable = true);
+      },
+      leaving: () => each((exchange) => exchange.hold()),
+      staying: (session) => each((exchange) => exchange.open(session.epoch)),
+      quiet: ({ epoch }) => Promise.all(this.#exchanges.map((exchange) => exchange.quiet(epoch))),
+      lost: (session, cause) => {
+        if (session === this.#session) this.#session = undefined;
+        each((exchange) => exchange.lost(cause, session.epoch));
+      },
+      terminal: (error) => void this.#lifecycle.end({ cause: "lost", reason: error, lost: true }),
+    };
+  }
+
+  #packet(packet: Packet, session: Session): void {
+    switch (packet.command) {
+      case "ASYNC_MESSAGE_TO_SERVER_ACK":
+      case "BROADCAST_MESSAGE_TO_SERVER_ACK":
+        settle(this.#publishes, packet, () => undefined);
+        break;
+      case "RESPONSE_TO_CLIENT":
+        this.#answerer.acknowledge(packet, "RESPONSE_TO_CLIENT_ACK", session);
+        settle(this.#requests, packet, replyOf);
+        break;
+      case "RECOMMEND_RESPONSE":
+        settle(this.#recommendations, packet, decodeRecommendation);
+        break;
+    }
+  }
+}
+
+function settle<P, T>(exchange: Exchange<P, T>, packet: Packet, read: (packet: Packet) => T): void {
+  const { code, seqNumber } = packet;
+  let value: T;
+  try {
+    if (code !== 0) return exchange.refuse(seqNumber, refusalOf(packet));
+    value = read(packet);
+  } catch (error) {
+    const refusal: Refusal = unreadable(packet, error as Error);
+    return exchange.refuse(seqNumber, refusal);
+  }
+  exchange.settle(seqNumber, value);
+}
+
+function replyOf(packet: Packet): Message {
+  return new DeliveredMessage(new IncomingMessage(packet, "RESPONSE_TO_CLIENT"), () => {});
+}
+
+function advertisedWindow(session: Session): number {
+  const window = Number(session.properties[windowProperty]);
+  return Number.isInteger(window) && window > 0 ? window : defaultWindow;
+}
+
+function sum<K extends keyof ExchangeCounts>(
+  exchanges: readonly Pick<AnyExchange, "counts">[],
+  keys: readonly K[],
+): Record<K, number> {
+  const entries = keys.map((key) => [key, exchanges.reduce((total, { counts }) => total + counts[key], 0)]);
+  return Object.fromEntries(entries) as Record<K, number>;
+}

@@ -1,0 +1,113 @@
+import { afterEach, expect, vi } from "vitest";
+import { connect, type EventMeshConnection, type EventMeshOptions } from "../../../lib/eventmesh/mod.ts";
+import type { EndpointEvent, Farewell } from "../../../lib/lifecycle/mod.ts";
+import { memoryNetwork } from "../../../lib/net/mod.ts";
+import { FakeServer, type FakeServerOptions, startFakeServer } from "../../support/fake_server.ts";
+import { turns, until } from "../../support/until.ts";
+
+/** Reconnects without waiting long. */
+export const quick = { min: 1, max: 5, jitter: 0 };
+
+const network = memoryNetwork();
+const servers: FakeServer[] = [];
+const connections: EventMeshConnection[] = [];
+
+afterEach(async () => {
+  vi.useRealTimers();
+  // Most tests have ended their connections by now; what a failed one has left is cut.
+  await Promise.all(connections.splice(0).map((connection) => connection.goodbye({ grace: 0 })));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  expect(network.open(), "what is left in the network").toEqual({ sockets: 0, listeners: 0, timers: 0 });
+});
+
+/** A server in memory, gone after the test. */
+export async function fake(options: Partial<FakeServerOptions> = {}): Promise<FakeServer> {
+  const server = await startFakeServer({ network, ...options });
+  servers.push(server);
+  return server;
+}
+
+/** A connection to one or more servers, gone after the test. */
+export async function client(
+  server: FakeServer | readonly FakeServer[] | string | readonly string[],
+  options: EventMeshOptions = {},
+): Promise<EventMeshConnection> {
+  const list = Array.isArray(server) ? server : [server];
+  const urls = list.map((one: FakeServer | string) => one instanceof FakeServer ? one.url : one);
+  const connection = await connect(urls, { network, reconnect: quick, ...options });
+  connections.push(connection);
+  return connection;
+}
+
+/** A server and a connection to it. */
+export async function pair(
+  options: EventMeshOptions = {},
+  serverOptions: Partial<FakeServerOptions> = {},
+): Promise<{ server: FakeServer; connection: EventMeshConnection }> {
+  const server = await fake(serverOptions);
+  return { server, connection: await client(server, options) };
+}
+
+/** Streams of the clients that are there. */
+export function openStreams(): number {
+  return network.open().sockets;
+}
+
+/** What a promise rejects with; fails when it resolves. */
+export async function failure(promise: Promise<unknown>): Promise<unknown> {
+  const outcome = await promise.then((value) => ({ value }), (error: unknown) => ({ error }));
+  if ("error" in outcome) return outcome.error;
+  throw new Error(`Expected a rejection, got ${String(outcome.value)}`);
+}
+
+/** Whether a promise has settled by now. */
+export async function settled(promise: Promise<unknown>): Promise<boolean> {
+  let done = false;
+  promise.then(() => done = true, () => done = true);
+  await turns(3);
+  return done;
+}
+
+/** Collects the events of an endpoint. */
+export function watch(endpoint: { events(): AsyncIterable<EndpointEvent> }): EndpointEvent[] {
+  const seen: EndpointEvent[] = [];
+  void (async () => {
+    for await (const event of endpoint.events()) seen.push(event);
+  })();
+  return seen;
+}
+
+/** The Farewell of an endpoint whose ledger must balance and that must hold nothing. */
+export function balanced(farewell: Farewell): Farewell {
+  const { messages, residue, connections: streams } = farewell;
+  expect(residue).toEqual({ sockets: 0, timers: 0, listeners: 0 });
+  expect(messages.published, "published").toBe(messages.confirmed + messages.rejected + messages.unconfirmed);
+  expect(messages.received, "received").toBe(messages.acked + messages.returned + messages.dropped);
+  expect(streams.opened, "connections opened").toBe(streams.clean + streams.forced + streams.lost);
+  return farewell;
+}
+
+/** A goodbye that must be in order. */
+export async function partClean(connection: EventMeshConnection): Promise<Farewell> {
+  const farewell = balanced(await connection.goodbye());
+  expect(farewell.outcome, JSON.stringify(farewell)).toBe("clean");
+  return farewell;
+}
+
+/** Takes the time into our hands; what happens without time goes on by itself. */
+export function holdTime(): void {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
+}
+
+/** Lets so many milliseconds pass, and everything happen that they bring. */
+export async function pass(milliseconds: number): Promise<void> {
+  for (let left = milliseconds; left > 0; left -= stride) {
+    await vi.advanceTimersByTimeAsync(Math.min(stride, left));
+    await turns(6);
+  }
+}
+
+/** Short enough that an answer comes before the next thing is due. */
+const stride = 100;
+
+export { network, until };

@@ -1,0 +1,4 @@
+import { clientFaults } from "./client.ts";
+import { memory } from "./kit.ts";
+
+clientFaults(memory);

@@ -1,0 +1,28 @@
+import { describe } from "vitest";
+import { memoryNetwork } from "../../lib/net/mod.ts";
+import { startFaultPeer } from "../support/fault_peer.ts";
+import { sweep, type SweepOptions } from "../support/sweep.ts";
+import {
+  connectScenario,
+  goodbyeScenario,
+  publishScenario,
+  requestScenario,
+  type StartPeer,
+  subscribeScenario,
+} from "./eventmesh.ts";
+
+const memory: SweepOptions = { network: memoryNetwork, virtual: true };
+
+const plainPeer: StartPeer = async ({ network }) => {
+  const peer = await startFaultPeer({ network });
+  return { url: peer.url, residents: () => peer.orphans(), end: () => peer.close() };
+};
+
+describe("the EventMesh client", () => {
+  sweep("connect", connectScenario(plainPeer), memory);
+  sweep("subscribe to one topic", subscribeScenario(plainPeer, "orders"), memory);
+  sweep("subscribe to many topics", subscribeScenario(plainPeer, ["orders", "returns", "stock"]), memory);
+  sweep("publish", publishScenario(plainPeer), memory);
+  sweep("request", requestScenario(plainPeer), memory);
+  sweep("goodbye", goodbyeScenario(plainPeer), { ...memory, resolves: true });
+});
