@@ -42,13 +42,13 @@ export class HeaderCache {
   learn(bytes: Uint8Array, start: number, end: number, head: Head, seq: string | undefined): void {
     if (seq === undefined || seq.length > DIGITS || !/^[0-9]+$/.test(seq)) return;
     if (++this.#misses > PATIENCE && this.#misses % PATIENCE !== 0) return;
-    // An escape could hide a second seq or change what a digit means, and a shared value must not be changeable.
+    // An escape makes a seq longer than its digits, and what is shared must not be changeable.
     if (bytes.subarray(start, end).includes(0x5c) || Object.values(head.properties).some(isMutable)) return;
     const members = new Members(bytes, start, end);
     let at = -1;
     while (members.next()) {
       if (!members.is("seq")) continue;
-      if (at >= 0 || members.string !== seq) return;
+      if (members.string !== seq) return;
       at = members.valueStart + 1;
     }
     const suffix = at + seq.length;

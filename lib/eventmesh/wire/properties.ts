@@ -65,7 +65,9 @@ export function readProperties(
   if (!isRecord(from)) return;
   for (const name of Object.keys(from)) {
     const value = from[name];
-    if (value === null || internal.has(name) || name === "__proto__" || skip?.has(name)) continue;
+    // Assigned, this name is a property in one runtime, and a change of the prototype in another.
+    if (name === "__proto__") continue;
+    if (value === null || internal.has(name) || skip?.has(name)) continue;
     into[name] = typeof value === "string" ? value : JSON.stringify(value);
   }
 }

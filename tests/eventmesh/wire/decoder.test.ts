@@ -62,6 +62,16 @@ describe("FrameDecoder refuses", () => {
     expect(names).toEqual(["HEARTBEAT_REQUEST"]);
   });
 
+  it("a wrong byte anywhere in the prefix of a frame that is otherwise right", () => {
+    for (let at = 0; at < 13; at++) {
+      const frame = heartbeat.slice();
+      frame[at]! ^= 1;
+      const decoder = new FrameDecoder();
+      expect(() => decoder.push(frame, () => expect.unreachable())).toThrow(ProtocolError);
+      expect(decoder.failure!.offset).toBe(at);
+    }
+  });
+
   it("everything after an error, with the same error", () => {
     const decoder = new FrameDecoder();
     const emit = (): never => expect.unreachable();

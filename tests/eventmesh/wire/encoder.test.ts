@@ -122,6 +122,17 @@ describe("FrameWriter", () => {
     }
   });
 
+  it("leaves its memory to whoever viewed it after renew", () => {
+    const writer = new FrameWriter();
+    writer.frame({ cmd: "HEARTBEAT_REQUEST" });
+    const viewed = writer.view();
+    const before = hex(viewed);
+    writer.renew();
+    expect(writer.length).toBe(0);
+    writer.frame({ cmd: "HELLO_REQUEST" });
+    expect(hex(viewed)).toBe(before);
+  });
+
   it("uses its memory again after clear, unless that became large", () => {
     const writer = new FrameWriter();
     writer.frame({ cmd: "HEARTBEAT_REQUEST" });

@@ -207,6 +207,7 @@ describe("cloudevents", () => {
       data: '"a$b="',
       properties: {},
     }],
+    ["base64 that was cut", '"dataencoding":"base64","data":"AAA"', { data: '"AAA"' }],
     ["an encoding that is not known", '"dataencoding":"gzip","data":"hi"', { data: '"hi"', properties: {} }],
     ["an encoding of what is no string", '"dataencoding":"text","data":{"a":1}', { data: '{"a":1}' }],
     ["null as data", '"data":null', { data: "null" }],

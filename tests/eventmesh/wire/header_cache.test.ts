@@ -129,6 +129,12 @@ describe("a decoder that knows a header", () => {
     }
   });
 
+  it("does not take the escape of a digit for the digit", () => {
+    const known = '{"cmd":"HELLO_REQUEST","seq":"\\u0031","command":"HELLO_REQUEST"}';
+    expectSame(known.replace("\\u0031", "5u0031"), known);
+    expect(decodeAll([rawFrame(known), rawFrame(known)]).map(({ seq }) => seq)).toEqual(["1", "1"]);
+  });
+
   it("does not share values that could be changed", () => {
     const header =
       '{"cmd":"HELLO_REQUEST","seq":"1","properties":{"deep":{"a":1}},"command":"HELLO_REQUEST"}';

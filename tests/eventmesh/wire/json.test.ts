@@ -63,6 +63,12 @@ describe("Members", () => {
     expect(membersOf(text.encode('{"a":1,"b" 2}'))).toBe(11);
     expect(membersOf(text.encode('{"a":1} x'))).toBe(8);
     expect(membersOf(text.encode("  [1]"))).toBe(2);
+    expect(membersOf(text.encode('{"a":[1]"b":2}'))).toBe(8);
+    expect(membersOf(text.encode('{"a":[1'))).toBe(5);
+    expect(membersOf(text.encode('{"a":"x'))).toBe(5);
+    const cut = new Members(text.encode('{"a":1}'), 0, 6);
+    while (cut.next());
+    expect(cut.malformed).toBe(6);
   });
 
   it("compares names, escapes included", () => {
@@ -99,6 +105,9 @@ describe("text", () => {
       fc.uint8Array({ maxLength: 50 }),
       fc.uint8Array({ minLength: 500, maxLength: 600 }),
       fc.string({ unit: "binary" }).map((text) => new TextEncoder().encode(`\ufeff${text}`)),
+      fc.string({ unit: "binary", minLength: 600, maxLength: 700 }).map((text) =>
+        new TextEncoder().encode(`\ufeff${text}`)
+      ),
     );
     fc.assert(fc.property(bytes, fc.nat(3), (bytes, skip) => {
       const start = Math.min(skip, bytes.length);
