@@ -76,6 +76,8 @@ export class Lifecycle {
   #core: LifecycleState = initialLifecycle;
   #reducing = false;
   #reason: unknown = undefined;
+  /** The first reason of a force: that of an end which has none of its own. */
+  #forced: { readonly reason: unknown } | undefined = undefined;
   #startedAt = 0;
   #start = 0;
   #budget: Budget | undefined = undefined;
@@ -193,13 +195,15 @@ export class Lifecycle {
 
   /** Cuts the running phase. During release only the running hook is told to stop. */
   force(reason: unknown): void {
+    if (this.#budget !== undefined) this.#forced ??= { reason };
     this.#dispatch({ type: "force", reason: this.#whyOf(reason) });
   }
 
   /** The error of an operation that an ending or ended endpoint refuses or gives up. */
   refusal(action: string, outcome: "not-sent" | "unknown" = "not-sent"): ClosedError {
     const message = `Cannot ${action}: the ${this.name} is ${this.state}`;
-    return new ClosedError(message, { state: this.state, outcome, cause: this.#reason });
+    const cause = this.#reason === undefined ? this.#forced?.reason : this.#reason;
+    return new ClosedError(message, { state: this.state, outcome, cause });
   }
 
   #begin(options: EndOptions, aborted: boolean): void {

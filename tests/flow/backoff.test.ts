@@ -22,10 +22,16 @@ describe("backoffDelay", () => {
   });
 
   it("is never below nothing nor above its end, for any attempt", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 10_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (attempt, jitter) => {
-      const delay = backoffDelay(attempt, { jitter });
-      expect(delay).toBeGreaterThanOrEqual(0);
-      expect(delay).toBeLessThanOrEqual(10_000);
-    }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (attempt, jitter) => {
+          const delay = backoffDelay(attempt, { jitter });
+          expect(delay).toBeGreaterThanOrEqual(0);
+          expect(delay).toBeLessThanOrEqual(10_000);
+        },
+      ),
+    );
   });
 });

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ClosedError, ConnectionLostError, PeerError, type SendOutcome, TimeoutError } from "../../lib/errors.ts";
+import {
+  ClosedError,
+  ConnectionLostError,
+  PeerError,
+  type SendOutcome,
+  TimeoutError,
+} from "../../lib/errors.ts";
 import { Exchange, type ExchangeOptions } from "../../lib/flow/exchange.ts";
 import type { SubmitOptions } from "../../lib/flow/operation.ts";
 import { TimerWheel } from "../../lib/lifecycle/wheel.ts";
@@ -47,6 +53,17 @@ describe("Exchange: the window", () => {
     quiet(submit("d"));
     expect(peer.payloads).toEqual(["a", "b", "c"]);
     expect(exchange.window).toBe(3);
+    close(exchange);
+  });
+
+  it("does not let a call from inside a write pass those that wait", () => {
+    const { exchange, peer, submit } = setup({ offline: true });
+    for (const payload of ["a", "b"]) quiet(submit(payload));
+    peer.onWrite = (_, payload) => {
+      if (payload === "a") quiet(submit("c"));
+    };
+    exchange.open();
+    expect(peer.payloads).toEqual(["a", "b", "c"]);
     close(exchange);
   });
 
@@ -135,13 +152,16 @@ describe("Exchange: replies", () => {
 });
 
 describe("Exchange: abort", () => {
-  it.each(reasons)("rejects with %s before any side effect when the signal has aborted before", async (_, reason) => {
-    const { exchange, peer, submit } = setup();
-    expect(await rejection(submit("a", { signal: AbortSignal.abort(reason) }))).toBe(reason);
-    expect([peer.payloads, exchange.pending]).toEqual([[], 0]);
-    expect(exchange.counts).toMatchObject({ aborted: 1, published: 0 });
-    await over(exchange);
-  });
+  it.each(reasons)(
+    "rejects with %s before any side effect when the signal has aborted before",
+    async (_, reason) => {
+      const { exchange, peer, submit } = setup();
+      expect(await rejection(submit("a", { signal: AbortSignal.abort(reason) }))).toBe(reason);
+      expect([peer.payloads, exchange.pending]).toEqual([[], 0]);
+      expect(exchange.counts).toMatchObject({ aborted: 1, published: 0 });
+      await over(exchange);
+    },
+  );
 
   it.each(reasons)("withdraws an operation that waits, with %s", async (_, reason) => {
     const { exchange, peer, submit } = setup({ window: 1 });
@@ -160,17 +180,26 @@ describe("Exchange: abort", () => {
     expect(user.listeners()).toBe(0);
   });
 
-  it.each(reasons)("only stops waiting for one that is written, with %s, and drops its late reply", async (_, reason) => {
-    const { exchange, peer, submit } = setup();
-    const user = countedAbort();
-    const result = submit("a", { signal: user.signal });
-    user.abort(reason);
-    expect(await rejection(result)).toBe(reason);
-    exchange.settle(peer.seq("a"), "late");
-    expect(exchange.counts).toMatchObject({ published: 1, aborted: 1, unconfirmed: 1, confirmed: 0, late: 1 });
-    await over(exchange);
-    expect(user.listeners()).toBe(0);
-  });
+  it.each(reasons)(
+    "only stops waiting for one that is written, with %s, and drops its late reply",
+    async (_, reason) => {
+      const { exchange, peer, submit } = setup();
+      const user = countedAbort();
+      const result = submit("a", { signal: user.signal });
+      user.abort(reason);
+      expect(await rejection(result)).toBe(reason);
+      exchange.settle(peer.seq("a"), "late");
+      expect(exchange.counts).toMatchObject({
+        published: 1,
+        aborted: 1,
+        unconfirmed: 1,
+        confirmed: 0,
+        late: 1,
+      });
+      await over(exchange);
+      expect(user.listeners()).toBe(0);
+    },
+  );
 
   it("ends one that waits for a busy peer", async () => {
     const { exchange, peer, submit } = setup();
@@ -205,6 +234,7 @@ describe("Exchange: tombstones", () => {
     quiet(submit("c"));
     user.abort("stop");
     expect([exchange.pending, exchange.outstanding]).toEqual([2, 1]);
+    exchange.writable = true;
     await vi.advanceTimersByTimeAsync(1_000);
     expect(peer.payloads).toEqual(["a", "b"]);
     exchange.settle(peer.seq("a"), "late");
@@ -268,7 +298,11 @@ describe("Exchange: timeout", () => {
     await vi.advanceTimersByTimeAsync(216);
     const error = await result as TimeoutError;
     expect(error).toBeInstanceOf(TimeoutError);
-    expect(error).toMatchObject({ timeout: 200, outcome: "unknown", message: "Cannot publish a: no reply within 200 ms" });
+    expect(error).toMatchObject({
+      timeout: 200,
+      outcome: "unknown",
+      message: "Cannot publish a: no reply within 200 ms",
+    });
     expect(exchange.counts).toMatchObject({ published: 1, unconfirmed: 1, settled: 1 });
     close(exchange);
     await over(exchange);
@@ -279,11 +313,17 @@ describe("Exchange: timeout", () => {
     quiet(submit("first"));
     const inWindow = rejection(submit("a", { timeout: 200 }));
     await vi.advanceTimersByTimeAsync(216);
-    expect(await inWindow).toMatchObject({ outcome: "not-sent", message: "Cannot publish a: no room in the window within 200 ms" });
+    expect(await inWindow).toMatchObject({
+      outcome: "not-sent",
+      message: "Cannot publish a: no room in the window within 200 ms",
+    });
     exchange.lost(new Error("gone"));
     const offline = rejection(submit("b", { timeout: 200 }));
     await vi.advanceTimersByTimeAsync(216);
-    expect(await offline).toMatchObject({ outcome: "not-sent", message: "Cannot publish b: no connection within 200 ms" });
+    expect(await offline).toMatchObject({
+      outcome: "not-sent",
+      message: "Cannot publish b: no connection within 200 ms",
+    });
     expect(peer.payloads).toEqual(["first"]);
     expect(exchange.counts).toMatchObject({ published: 1, unconfirmed: 1 });
     await over(exchange);
@@ -382,7 +422,9 @@ describe("Exchange: loss", () => {
       expect(error.outcome).toBe("unknown");
       expect(error.cause).toBe(cause);
     }
-    expect(errors.map(({ message }) => message)).toEqual(["a", "b", "c"].map((payload) => `Cannot publish ${payload}: the connection was lost`));
+    expect(errors.map(({ message }) => message)).toEqual(
+      ["a", "b", "c"].map((payload) => `Cannot publish ${payload}: the connection was lost`),
+    );
     expect(exchange.counts).toMatchObject({ published: 3, unconfirmed: 3, settled: 3 });
     await over(exchange);
   });
@@ -436,7 +478,7 @@ describe("Exchange: loss", () => {
     await over(exchange);
   });
 
-  it("fails at once with `offline: \"fail\"`: new calls, those that wait, and those that wait for a busy peer", async () => {
+  it('fails at once with `offline: "fail"`: new calls, those that wait, and those that wait for a busy peer', async () => {
     const { exchange, peer, submit } = setup({ window: 2 });
     const cooling = rejection(submit("cooling", { offline: "fail" }));
     quiet(submit("written"));
@@ -519,7 +561,12 @@ describe("Exchange: stop and close", () => {
     exchange.stop(closedBy("why"));
     exchange.stop(closedBy("second"));
     const refused = await rejection(submit("c"));
-    expect(refused).toMatchObject({ name: "ClosedError", outcome: "not-sent", cause: "why", message: "publish c" });
+    expect(refused).toMatchObject({
+      name: "ClosedError",
+      outcome: "not-sent",
+      cause: "why",
+      message: "publish c",
+    });
     const idle = vi.fn();
     void exchange.idle().then(idle);
     for (const payload of ["a", "b"]) {
@@ -549,7 +596,9 @@ describe("Exchange: stop and close", () => {
 
   it("close gives up everything, each with its own error and its own outcome", async () => {
     const { exchange, peer, submit } = setup({ window: 2 });
-    const results = ["written", "cooling", "written too", "waiting"].map((payload) => rejection(submit(payload)));
+    const results = ["written", "cooling", "written too", "waiting"].map((payload) =>
+      rejection(submit(payload))
+    );
     exchange.refuse(peer.seq("cooling"), busy());
     exchange.close(closedBy("why"));
     const errors = await Promise.all(results) as ClosedError[];
@@ -622,11 +671,24 @@ describe("Exchange: whatever happens", () => {
         signal: fc.boolean(),
         retry: fc.constantFrom("never" as const, "unknown" as const),
         offline: fc.constantFrom("wait" as const, "wait" as const, "fail" as const),
-        inside: fc.constantFrom("nothing", "nothing", "nothing", "settle", "refuse", "busy", "throw", "lost", "abort" as const),
+        inside: fc.constantFrom(
+          "nothing",
+          "nothing",
+          "nothing",
+          "settle",
+          "refuse",
+          "busy",
+          "throw",
+          "lost",
+          "abort" as const,
+        ),
       }),
     },
     { weight: 6, arbitrary: fc.record({ type: fc.constant("reply" as const), at: fc.nat(30) }) },
-    { weight: 2, arbitrary: fc.record({ type: fc.constant("refuse" as const), at: fc.nat(30), transient: fc.boolean() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ type: fc.constant("refuse" as const), at: fc.nat(30), transient: fc.boolean() }),
+    },
     { weight: 2, arbitrary: fc.record({ type: fc.constant("abort" as const), at: fc.nat(30) }) },
     { weight: 3, arbitrary: fc.record({ type: fc.constant("pass" as const), time: fc.nat(400) }) },
     {
@@ -635,7 +697,10 @@ describe("Exchange: whatever happens", () => {
         type: fc.constantFrom("lost", "open", "hold", "next", "old lost", "full", "room", "stray" as const),
       }),
     },
-    { weight: 1, arbitrary: fc.record({ type: fc.constant("window" as const), size: fc.integer({ min: 1, max: 6 }) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ type: fc.constant("window" as const), size: fc.integer({ min: 1, max: 6 }) }),
+    },
   );
 
   it("settles each operation once, keeps window, order and ledger, and leaves nothing behind", async () => {
@@ -650,12 +715,21 @@ describe("Exchange: whatever happens", () => {
 
   type Command = typeof command extends fc.Arbitrary<infer C> ? C : never;
 
-  async function simulate(commands: readonly Command[], window: number, stopAt: number | undefined): Promise<void> {
+  async function simulate(
+    commands: readonly Command[],
+    window: number,
+    stopAt: number | undefined,
+  ): Promise<void> {
     const wheel = new TimerWheel();
     const cause = new Error("gone");
     const settled: string[] = [];
     const violations: string[] = [];
-    const calls: { options: SubmitOptions; user: ReturnType<typeof countedAbort>; inside: string; done: string[] }[] = [];
+    const calls: {
+      options: SubmitOptions;
+      user: ReturnType<typeof countedAbort>;
+      inside: string;
+      done: string[];
+    }[] = [];
     /** What the peer has and has not answered. */
     const held = new Map<number, { payload: number; epoch: number }>();
     const writes = new Map<number, number>();
@@ -682,7 +756,9 @@ describe("Exchange: whatever happens", () => {
         if (!writable) violations.push("written to a full transport");
         if (call.done.length > 0) violations.push("written after its end");
         if (held.size >= exchange.window) violations.push("written beyond the window");
-        if (before > 0 && call.options.retry !== "unknown" && !refusedBusy.has(payload)) violations.push("written again");
+        if (before > 0 && call.options.retry !== "unknown" && !refusedBusy.has(payload)) {
+          violations.push("written again");
+        }
         if (before === 0) firstWrites.push(payload);
         if (call.inside === "throw") throw new Error("write");
         writes.set(payload, before + 1);
@@ -721,7 +797,12 @@ describe("Exchange: whatever happens", () => {
         case "submit": {
           const { timeout, signal, retry, offline, inside } = step;
           const user = countedAbort();
-          const options: SubmitOptions = { timeout, retry, offline, ...(signal || inside === "abort" ? { signal: user.signal } : {}) };
+          const options: SubmitOptions = {
+            timeout,
+            retry,
+            offline,
+            ...(signal || inside === "abort" ? { signal: user.signal } : {}),
+          };
           const done: string[] = [];
           const payload = calls.push({ options, user, inside, done }) - 1;
           exchange.submit(payload, options).then(
@@ -730,7 +811,9 @@ describe("Exchange: whatever happens", () => {
               done.push("reply");
             },
             (error: unknown) => {
-              if (error instanceof ConnectionLostError && error.outcome === "unknown") expect(error.cause).toBe(cause);
+              if (error instanceof ConnectionLostError && error.outcome === "unknown") {
+                expect(error.cause).toBe(cause);
+              }
               const sent = writes.has(payload);
               const { outcome } = error as { outcome?: SendOutcome };
               if (outcome !== undefined) expect(outcome).toBe(sent ? "unknown" : "not-sent");
@@ -857,7 +940,12 @@ function setup(options: Partial<ExchangeOptions<string>> & { offline?: boolean }
   });
   wheels.set(exchange, wheel);
   if (!offline) exchange.open();
-  return { exchange, peer, wheel, submit: (payload, options) => exchange.submit(payload, { timeout: 20_000, ...options }) };
+  return {
+    exchange,
+    peer,
+    wheel,
+    submit: (payload, options) => exchange.submit(payload, { timeout: 20_000, ...options }),
+  };
 }
 
 function closedBy(cause?: unknown): (action: string, outcome: SendOutcome) => ClosedError {
@@ -869,7 +957,10 @@ function close(exchange: Exchange<string, string>): void {
 }
 
 /** Nothing is pending, and no timer is left. */
-async function over(exchange: Exchange<never, never> | Exchange<string, string> | Exchange<number, string>, wheel?: TimerWheel): Promise<void> {
+async function over(
+  exchange: Exchange<never, never> | Exchange<string, string> | Exchange<number, string>,
+  wheel?: TimerWheel,
+): Promise<void> {
   expect(exchange.pending).toBe(0);
   await turn();
   expect((wheel ?? wheels.get(exchange as Exchange<string, string>)!).size).toBe(0);

@@ -13,9 +13,16 @@ describe("SequenceTable", () => {
 
   it("knows nothing of sequence numbers that were never given out, 0 and negative ones included", () => {
     const table = new SequenceTable<string>(4);
-    for (const seq of [0, -1, 5, 2 ** 40]) expect([table.get(seq), table.take(seq)]).toEqual([undefined, undefined]);
+    for (const seq of [0, -1, 5, 2 ** 40]) {
+      expect([table.get(seq), table.take(seq)]).toEqual([undefined, undefined]);
+    }
     table.set(4, "four");
-    expect([table.get(0), table.take(0), table.take(8), table.size]).toEqual([undefined, undefined, undefined, 1]);
+    expect([table.get(0), table.take(0), table.take(8), table.size]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      1,
+    ]);
   });
 
   it("holds more than its slots, and those that meet in one slot apart", () => {
@@ -47,36 +54,45 @@ describe("SequenceTable", () => {
 
   it("behaves as a Map does, whatever is put in, taken and drained, with collisions", () => {
     const command = fc.oneof(
-      { weight: 5, arbitrary: fc.record({ type: fc.constant("set" as const), gap: fc.integer({ min: 1, max: 9 }) }) },
+      {
+        weight: 5,
+        arbitrary: fc.record({ type: fc.constant("set" as const), gap: fc.integer({ min: 1, max: 9 }) }),
+      },
       { weight: 4, arbitrary: fc.record({ type: fc.constant("take" as const), at: fc.nat(60) }) },
       { weight: 2, arbitrary: fc.record({ type: fc.constant("get" as const), at: fc.nat(60) }) },
       { weight: 1, arbitrary: fc.record({ type: fc.constant("some" as const), at: fc.nat(60) }) },
       { weight: 1, arbitrary: fc.record({ type: fc.constant("drain" as const) }) },
     );
-    fc.assert(fc.property(fc.integer({ min: 1, max: 20 }), fc.array(command, { maxLength: 120 }), (capacity, commands) => {
-      const table = new SequenceTable<object>(capacity);
-      const model = new Map<number, object>();
-      let seq = 0;
-      for (const step of commands) {
-        if (step.type === "set") {
-          seq += step.gap;
-          const value = { seq };
-          table.set(seq, value);
-          model.set(seq, value);
-        } else if (step.type === "take") {
-          expect(table.take(step.at)).toBe(model.get(step.at));
-          model.delete(step.at);
-        } else if (step.type === "get") {
-          expect(table.get(step.at)).toBe(model.get(step.at));
-        } else if (step.type === "some") {
-          const wanted = model.get(step.at);
-          expect(table.some((value) => value === wanted)).toBe(wanted !== undefined);
-        } else {
-          expect(table.drain()).toEqual([...model.values()]);
-          model.clear();
-        }
-        expect(table.size).toBe(model.size);
-      }
-    }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 20 }),
+        fc.array(command, { maxLength: 120 }),
+        (capacity, commands) => {
+          const table = new SequenceTable<object>(capacity);
+          const model = new Map<number, object>();
+          let seq = 0;
+          for (const step of commands) {
+            if (step.type === "set") {
+              seq += step.gap;
+              const value = { seq };
+              table.set(seq, value);
+              model.set(seq, value);
+            } else if (step.type === "take") {
+              expect(table.take(step.at)).toBe(model.get(step.at));
+              model.delete(step.at);
+            } else if (step.type === "get") {
+              expect(table.get(step.at)).toBe(model.get(step.at));
+            } else if (step.type === "some") {
+              const wanted = model.get(step.at);
+              expect(table.some((value) => value === wanted)).toBe(wanted !== undefined);
+            } else {
+              expect(table.drain()).toEqual([...model.values()]);
+              model.clear();
+            }
+            expect(table.size).toBe(model.size);
+          }
+        },
+      ),
+    );
   });
 });

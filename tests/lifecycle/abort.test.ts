@@ -200,7 +200,7 @@ describe("linkAbort", () => {
   it("costs the same with one target as with 10,000 (printed)", () => {
     const { signal } = new AbortController();
     const cost = (): number => {
-      const rounds = 100_000;
+      const rounds = 20_000;
       const start = performance.now();
       for (let i = 0; i < rounds; i++) linkAbort(signal, target).unlink();
       return ((performance.now() - start) * 1e6) / rounds;

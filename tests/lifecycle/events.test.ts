@@ -70,19 +70,22 @@ describe("EventHub", () => {
     expect(user.listeners()).toBe(0);
   });
 
-  it.each(reasons)("rejects the next call with the reason %s when the abort comes between two, or before the first", async (reason) => {
-    const hub = new EventHub("thing");
-    const user = countedAbort();
-    const between = hub.read(user.signal);
-    hub.emit({ type: "redirect", target: "a" }, "info");
-    user.abort(reason);
-    const before = hub.read(user.signal);
-    hub.emit({ type: "redirect", target: "b" }, "info");
-    for (const reader of [between, before]) {
-      expect(await rejection(reader.next())).toBe(reason);
-      expect(await reader.next()).toEqual({ done: true, value: undefined });
-    }
-  });
+  it.each(reasons)(
+    "rejects the next call with the reason %s when the abort comes between two, or before the first",
+    async (reason) => {
+      const hub = new EventHub("thing");
+      const user = countedAbort();
+      const between = hub.read(user.signal);
+      hub.emit({ type: "redirect", target: "a" }, "info");
+      user.abort(reason);
+      const before = hub.read(user.signal);
+      hub.emit({ type: "redirect", target: "b" }, "info");
+      for (const reader of [between, before]) {
+        expect(await rejection(reader.next())).toBe(reason);
+        expect(await reader.next()).toEqual({ done: true, value: undefined });
+      }
+    },
+  );
 
   it("ends a loop that breaks: nothing is kept for it, and its signal is free", async () => {
     const hub = new EventHub("thing");

@@ -21,16 +21,29 @@ describe("formatFarewell", () => {
     builder.child(end(new FarewellBuilder("connection"), {}));
     builder.child(end(child, { lost: true, cause: "lost", reason: new Error("read ECONNRESET") }));
     builder.phase({ phase: "announce", at: 0, duration: 0, budget: 0, ended: "done" });
-    builder.phase({ phase: "drain", at: 0, duration: 10_000, budget: 10_000, ended: "deadline", reason: new Error("too slow") });
+    builder.phase({
+      phase: "drain",
+      at: 0,
+      duration: 10_000,
+      budget: 10_000,
+      ended: "deadline",
+      reason: new Error("too slow"),
+    });
     builder.phase({ phase: "goodbye", at: 10_000, duration: 12, budget: 3_000, ended: "cut", reason: null });
     builder.hook({ name: "flush", duration: 3.21, ended: "ok" });
     builder.hook({ name: "close files", duration: 1_000, ended: "timeout" });
-    for (let i = 0; i < 23; i++) builder.error(new Error(`error ${i}`, i === 0 ? { cause: new Error("inner") } : {}));
+    for (let i = 0; i < 23; i++) {
+      builder.error(new Error(`error ${i}`, i === 0 ? { cause: new Error("inner") } : {}));
+    }
     const text = formatFarewell(end(builder, {
       forced: true,
       duration: 10_012,
       reason: "deploy",
-      parts: { operations: { settled: 4, refused: 1 }, messages: { received: 3, acked: 2, returned: 1 }, residue: { sockets: 1 } },
+      parts: {
+        operations: { settled: 4, refused: 1 },
+        messages: { received: 3, acked: 2, returned: 1 },
+        residue: { sockets: 1 },
+      },
     }));
     expect(text.split("\n")).toEqual([
       "server: failed in 10.0 s (goodbye: deploy)",
@@ -58,9 +71,17 @@ describe("formatFarewell", () => {
     ["a bigint", 5n, "goodbye: 5"],
     ["an error of several lines", new Error("one\n  two\r\nthree"), "goodbye: Error: one two three"],
     ["an error with a cause of null", new Error("no", { cause: null }), "goodbye: Error: no (null)"],
-    ["an error with a cause that is data", new Error("no", { cause: { a: 1 } }), 'goodbye: Error: no ({"a":1})'],
+    [
+      "an error with a cause that is data",
+      new Error("no", { cause: { a: 1 } }),
+      'goodbye: Error: no ({"a":1})',
+    ],
     ["a revoked proxy", revoked(), "goodbye: [unprintable]"],
-    ["an error whose message throws", Object.defineProperty(new Error(), "message", { get: () => revoked().x }), "goodbye: [unprintable]"],
+    [
+      "an error whose message throws",
+      Object.defineProperty(new Error(), "message", { get: () => revoked().x }),
+      "goodbye: [unprintable]",
+    ],
   ];
 
   it.each(reasons)("prints %s as a reason on one line", (_, reason, expected) => {

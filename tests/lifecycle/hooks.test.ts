@@ -78,7 +78,11 @@ describe("runHooks", () => {
     await vi.advanceTimersByTimeAsync(5_000);
     expect(lifecycle.state).toBe("closed");
     const farewell = await ending;
-    expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)).toEqual(["c timeout", "b timeout", "a timeout"]);
+    expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)).toEqual([
+      "c timeout",
+      "b timeout",
+      "a timeout",
+    ]);
     expect(farewell.errors).toHaveLength(3);
     expect(farewell.outcome).toBe("failed");
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, true]);
@@ -135,7 +139,10 @@ describe("runHooks", () => {
   });
 
   it("ignores what a hook does after it was given up", async () => {
-    const { goodbye } = release([{ name: "late", run: () => sleep(60_000).then(() => Promise.reject(new Error("late"))) }]);
+    const { goodbye } = release([{
+      name: "late",
+      run: () => sleep(60_000).then(() => Promise.reject(new Error("late"))),
+    }]);
     const ending = goodbye({});
     await vi.advanceTimersByTimeAsync(5_000);
     const farewell = await ending;

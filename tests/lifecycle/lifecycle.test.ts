@@ -4,7 +4,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ClosedError, TimeoutError } from "../../lib/errors.ts";
 import type { EndpointEvent } from "../../lib/lifecycle/events.ts";
 import type { Farewell } from "../../lib/lifecycle/farewell.ts";
-import { Lifecycle, type LifecycleOptions, type LifecycleSteps, type Step } from "../../lib/lifecycle/lifecycle.ts";
+import {
+  Lifecycle,
+  type LifecycleOptions,
+  type LifecycleSteps,
+  type Step,
+} from "../../lib/lifecycle/lifecycle.ts";
 import type { Phase } from "../../lib/lifecycle/reducer.ts";
 import { now } from "../../lib/lifecycle/timer.ts";
 import { countedAbort } from "../support/signals.ts";
@@ -34,9 +39,15 @@ describe("Lifecycle: the phases of a goodbye", () => {
   it("runs them in order, each in its state, with the soft signal at the begin and the hard one at the end", async () => {
     const trace: string[] = [];
     const { lifecycle } = open(eachPhase((step) => {
-      trace.push(`${step.phase} ${lifecycle.state} ${lifecycle.draining.aborted} ${lifecycle.signal.aborted}`);
+      trace.push(
+        `${step.phase} ${lifecycle.state} ${lifecycle.draining.aborted} ${lifecycle.signal.aborted}`,
+      );
     }));
-    expect([lifecycle.state, lifecycle.draining.aborted, lifecycle.phase]).toEqual(["open", false, undefined]);
+    expect([lifecycle.state, lifecycle.draining.aborted, lifecycle.phase]).toEqual([
+      "open",
+      false,
+      undefined,
+    ]);
     const farewell = await lifecycle.goodbye();
     expect(trace).toEqual([
       "announce draining true false",
@@ -70,7 +81,9 @@ describe("Lifecycle: the phases of a goodbye", () => {
     const goodbye = lifecycle.goodbye();
     await vi.advanceTimersByTimeAsync(100);
     const { duration } = await goodbye;
-    expect(trace).toEqual(["intake", "drain", "goodbye", "release"].flatMap((phase) => [`${phase} begins`, `${phase} ends`]));
+    expect(trace).toEqual(
+      ["intake", "drain", "goodbye", "release"].flatMap((phase) => [`${phase} begins`, `${phase} ends`]),
+    );
     expect(duration).toBe(40);
   });
 
@@ -102,7 +115,10 @@ describe("Lifecycle: the phases of a goodbye", () => {
     await vi.advanceTimersByTimeAsync(1_999);
     expect(lifecycle.phase).toBe("drain");
     await vi.advanceTimersByTimeAsync(1);
-    expect((await goodbye).phases.find(({ phase }) => phase === "drain")).toMatchObject({ budget: 2_000, ended: "deadline" });
+    expect((await goodbye).phases.find(({ phase }) => phase === "drain")).toMatchObject({
+      budget: 2_000,
+      ended: "deadline",
+    });
   });
 
   it("lets announce last its time, which is no force, and a goodbye shorten it", async () => {
@@ -124,7 +140,10 @@ describe("Lifecycle: the phases of a goodbye", () => {
 
   it("ends an endpoint that is still opening by force and release alone, and is clean", async () => {
     const trace: string[] = [];
-    const lifecycle = new Lifecycle({ name: "thing", steps: eachPhase(({ phase }) => void trace.push(phase)) });
+    const lifecycle = new Lifecycle({
+      name: "thing",
+      steps: eachPhase(({ phase }) => void trace.push(phase)),
+    });
     expect(lifecycle.state).toBe("opening");
     expect((await lifecycle.goodbye()).outcome).toBe("clean");
     expect(trace).toEqual(["force", "release"]);
@@ -154,22 +173,25 @@ describe("Lifecycle: the phases of a goodbye", () => {
 });
 
 describe("Lifecycle: single flight", () => {
-  it.each(phases)("ten goodbyes during %s settle with the same Farewell, and none before it is closed", async (phase) => {
-    const { lifecycle, held } = open(undefined, {}, phase);
-    const first = phase === "force" ? lifecycle.goodbye({ grace: 0 }) : lifecycle.goodbye();
-    await vi.advanceTimersByTimeAsync(0);
-    expect(lifecycle.phase).toBe(phase);
-    const settled: string[] = [];
-    const all = [first, lifecycle.closed, ...Array.from({ length: 10 }, () => lifecycle.goodbye())];
-    for (const goodbye of all) void goodbye.then(() => settled.push(lifecycle.state));
-    await vi.advanceTimersByTimeAsync(50);
-    expect(settled).toEqual([]);
-    held.release();
-    const farewells = await Promise.all(all);
-    expect(new Set(farewells).size).toBe(1);
-    expect(settled).toEqual(all.map(() => "closed"));
-    expect(vi.getTimerCount()).toBe(0);
-  });
+  it.each(phases)(
+    "ten goodbyes during %s settle with the same Farewell, and none before it is closed",
+    async (phase) => {
+      const { lifecycle, held } = open(undefined, {}, phase);
+      const first = phase === "force" ? lifecycle.goodbye({ grace: 0 }) : lifecycle.goodbye();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(lifecycle.phase).toBe(phase);
+      const settled: string[] = [];
+      const all = [first, lifecycle.closed, ...Array.from({ length: 10 }, () => lifecycle.goodbye())];
+      for (const goodbye of all) void goodbye.then(() => settled.push(lifecycle.state));
+      await vi.advanceTimersByTimeAsync(50);
+      expect(settled).toEqual([]);
+      held.release();
+      const farewells = await Promise.all(all);
+      expect(new Set(farewells).size).toBe(1);
+      expect(settled).toEqual(all.map(() => "closed"));
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
 
   it("keeps the first cause and the first reason", async () => {
     const { lifecycle } = open({ drain: () => sleep(10) });
@@ -272,15 +294,18 @@ describe("Lifecycle: force", () => {
     expect((await lifecycle.goodbye()).outcome).toBe("forced");
   });
 
-  it.each(reasons)("is begun by a signal that aborted before with %s: all signals and the Farewell carry it", async (_, reason) => {
-    const { lifecycle } = open({ drain: hang });
-    const farewell = await lifecycle.goodbye({ signal: AbortSignal.abort(reason) });
-    expect(lifecycle.draining.reason).toBe(reason);
-    expect(lifecycle.signal.reason).toBe(reason);
-    expect(farewell.reason).toBe(reason);
-    expect(farewell.outcome).toBe("forced");
-    expect(farewell.phases.map(({ phase }) => phase)).toEqual(["force", "release"]);
-  });
+  it.each(reasons)(
+    "is begun by a signal that aborted before with %s: all signals and the Farewell carry it",
+    async (_, reason) => {
+      const { lifecycle } = open({ drain: hang });
+      const farewell = await lifecycle.goodbye({ signal: AbortSignal.abort(reason) });
+      expect(lifecycle.draining.reason).toBe(reason);
+      expect(lifecycle.signal.reason).toBe(reason);
+      expect(farewell.reason).toBe(reason);
+      expect(farewell.outcome).toBe("forced");
+      expect(farewell.phases.map(({ phase }) => phase)).toEqual(["force", "release"]);
+    },
+  );
 
   it("keeps the reason of the goodbye apart from that of its aborted signal", async () => {
     const { lifecycle } = open();
@@ -348,14 +373,17 @@ describe("Lifecycle: force", () => {
 });
 
 describe("Lifecycle: reasons", () => {
-  it.each(reasons)("carries %s by identity to the soft signal, the hard one and the Farewell", async (_, reason) => {
-    const { lifecycle } = open();
-    const farewell = await lifecycle.goodbye({ reason });
-    expect(lifecycle.reason).toBe(reason);
-    expect(lifecycle.draining.reason).toBe(reason);
-    expect(lifecycle.signal.reason).toBe(reason);
-    expect(farewell.reason).toBe(reason);
-  });
+  it.each(reasons)(
+    "carries %s by identity to the soft signal, the hard one and the Farewell",
+    async (_, reason) => {
+      const { lifecycle } = open();
+      const farewell = await lifecycle.goodbye({ reason });
+      expect(lifecycle.reason).toBe(reason);
+      expect(lifecycle.draining.reason).toBe(reason);
+      expect(lifecycle.signal.reason).toBe(reason);
+      expect(farewell.reason).toBe(reason);
+    },
+  );
 
   it("makes a ClosedError for the signals when there is no reason, and leaves the Farewell without one", async () => {
     const { lifecycle } = open();
@@ -369,10 +397,31 @@ describe("Lifecycle: reasons", () => {
     const { lifecycle } = open({ drain: () => sleep(10) });
     void lifecycle.goodbye({ reason: 0 });
     const error = lifecycle.refusal("publish", "unknown");
-    expect(error).toMatchObject({ name: "ClosedError", code: "ERR_CLOSED", state: "draining", outcome: "unknown", cause: 0 });
+    expect(error).toMatchObject({
+      name: "ClosedError",
+      code: "ERR_CLOSED",
+      state: "draining",
+      outcome: "unknown",
+      cause: 0,
+    });
     expect(error.message).toBe("Cannot publish: the thing is draining");
     expect(lifecycle.refusal("publish").outcome).toBe("not-sent");
     await vi.advanceTimersByTimeAsync(10);
+  });
+
+  it("refuses with the reason of the abort where the goodbye has none", async () => {
+    const { lifecycle } = open({ drain: hang });
+    const user = countedAbort();
+    const goodbye = lifecycle.goodbye({ signal: user.signal });
+    expect(lifecycle.refusal("publish").cause).toBe(undefined);
+    user.abort(null);
+    expect(lifecycle.refusal("publish").cause).toBe(null);
+    lifecycle.force("later");
+    expect(lifecycle.refusal("publish").cause).toBe(null);
+    expect((await goodbye).reason).toBe(undefined);
+    const before = open().lifecycle;
+    await before.goodbye({ signal: AbortSignal.abort("before") });
+    expect(before.refusal("publish").cause).toBe("before");
   });
 });
 
@@ -394,7 +443,12 @@ describe("Lifecycle: a signal that governs the life", () => {
     const user = countedAbort();
     lifecycle.govern(user.signal, { forced: true, cause: "parent" });
     user.abort("now");
-    expect(await lifecycle.closed).toMatchObject({ cause: "parent", outcome: "forced", reason: "now", duration: 0 });
+    expect(await lifecycle.closed).toMatchObject({
+      cause: "parent",
+      outcome: "forced",
+      reason: "now",
+      duration: 0,
+    });
   });
 
   it("ends at once by a signal that has aborted before", async () => {
@@ -444,13 +498,16 @@ describe("Lifecycle: loss", () => {
     expect(lifecycle.signal.reason).toBe(cause);
   });
 
-  it.each(["announce", "intake", "drain", "goodbye", "force"] as const)("has failed when the transport is lost during %s", async (phase) => {
-    const { lifecycle, held } = open(undefined, {}, phase);
-    void lifecycle.goodbye(phase === "force" ? { grace: 0 } : {});
-    lifecycle.lost();
-    held.release();
-    expect((await lifecycle.closed).outcome).toBe("failed");
-  });
+  it.each(["announce", "intake", "drain", "goodbye", "force"] as const)(
+    "has failed when the transport is lost during %s",
+    async (phase) => {
+      const { lifecycle, held } = open(undefined, {}, phase);
+      void lifecycle.goodbye(phase === "force" ? { grace: 0 } : {});
+      lifecycle.lost();
+      held.release();
+      expect((await lifecycle.closed).outcome).toBe("failed");
+    },
+  );
 
   it("has not failed when the transport goes during release", async () => {
     const { lifecycle, held } = open(undefined, {}, "release");
@@ -474,10 +531,13 @@ describe("Lifecycle: steps that fail", () => {
   describe.each(phases)("in %s", (phase) => {
     it.each(failures)("one that %s is reported, and the rest runs", async (_, fail) => {
       const trace: string[] = [];
-      const { lifecycle } = open(eachPhase((step) => {
-        trace.push(step.phase);
-        return step.phase === phase ? fail() : undefined;
-      }), { limits: { announce: 100 } });
+      const { lifecycle } = open(
+        eachPhase((step) => {
+          trace.push(step.phase);
+          return step.phase === phase ? fail() : undefined;
+        }),
+        { limits: { announce: 100 } },
+      );
       const goodbye = lifecycle.goodbye(phase === "force" ? { grace: 0 } : {});
       await vi.advanceTimersByTimeAsync(200);
       const farewell = await goodbye;
@@ -561,7 +621,9 @@ describe("Lifecycle: bounded time", () => {
     expect(farewell).toMatchObject({ outcome: "forced", errors: [] });
     const drain = farewell.phases.find(({ phase }) => phase === "drain")!;
     expect(drain.reason).toBe(lifecycle.signal.reason);
-    expect((drain.reason as TimeoutError).message).toBe("Cannot finish phase drain of the thing: 10000 ms have passed");
+    expect((drain.reason as TimeoutError).message).toBe(
+      "Cannot finish phase drain of the thing: 10000 ms have passed",
+    );
   });
 
   it("tells a step what time it has left", async () => {
@@ -639,30 +701,36 @@ describe("Lifecycle: bounded time", () => {
 });
 
 describe("Lifecycle: re-entrancy", () => {
-  it.each(phases)("a goodbye from inside the step of %s neither deadlocks nor repeats a phase", async (phase) => {
-    const trace: string[] = [];
-    const inner: Promise<Farewell>[] = [];
-    const { lifecycle } = open(eachPhase((step) => {
-      trace.push(step.phase);
-      if (step.phase === phase) inner.push(lifecycle.goodbye(), lifecycle.goodbye({ grace: 5 }));
-    }));
-    const farewell = await lifecycle.goodbye(phase === "force" ? { grace: 0 } : {});
-    for (const goodbye of inner) expect(await goodbye).toBe(farewell);
-    expect(new Set(trace).size).toBe(trace.length);
-    expect(trace).toContain("release");
-  });
+  it.each(phases)(
+    "a goodbye from inside the step of %s neither deadlocks nor repeats a phase",
+    async (phase) => {
+      const trace: string[] = [];
+      const inner: Promise<Farewell>[] = [];
+      const { lifecycle } = open(eachPhase((step) => {
+        trace.push(step.phase);
+        if (step.phase === phase) inner.push(lifecycle.goodbye(), lifecycle.goodbye({ grace: 5 }));
+      }));
+      const farewell = await lifecycle.goodbye(phase === "force" ? { grace: 0 } : {});
+      for (const goodbye of inner) expect(await goodbye).toBe(farewell);
+      expect(new Set(trace).size).toBe(trace.length);
+      expect(trace).toContain("release");
+    },
+  );
 
-  it.each(["announce", "intake", "drain", "goodbye"] as const)("a force from inside the step of %s goes to force, then releases", async (phase) => {
-    const trace: string[] = [];
-    const { lifecycle } = open(eachPhase((step) => {
-      trace.push(step.phase);
-      if (step.phase === phase) void lifecycle.goodbye({ grace: 0, reason: "inside" });
-    }));
-    const farewell = await lifecycle.goodbye();
-    expect(trace.slice(-3)).toEqual([phase, "force", "release"]);
-    expect(farewell.outcome).toBe("forced");
-    expect(lifecycle.signal.reason).toBe("inside");
-  });
+  it.each(["announce", "intake", "drain", "goodbye"] as const)(
+    "a force from inside the step of %s goes to force, then releases",
+    async (phase) => {
+      const trace: string[] = [];
+      const { lifecycle } = open(eachPhase((step) => {
+        trace.push(step.phase);
+        if (step.phase === phase) void lifecycle.goodbye({ grace: 0, reason: "inside" });
+      }));
+      const farewell = await lifecycle.goodbye();
+      expect(trace.slice(-3)).toEqual([phase, "force", "release"]);
+      expect(farewell.outcome).toBe("forced");
+      expect(lifecycle.signal.reason).toBe("inside");
+    },
+  );
 
   it("a goodbye that is awaited inside drain costs the drain budget, no more, and is reported", async () => {
     const { lifecycle } = open({
@@ -722,7 +790,10 @@ describe("Lifecycle: re-entrancy", () => {
 
   it("two goodbyes, the second forced, that a subscriber of the diagnostics channel calls at once both count", async () => {
     const trace: string[] = [];
-    const lifecycle = new Lifecycle({ name: "thing", steps: eachPhase(({ phase }) => void trace.push(phase)) });
+    const lifecycle = new Lifecycle({
+      name: "thing",
+      steps: eachPhase(({ phase }) => void trace.push(phase)),
+    });
     const onState = (): void => {
       diagnostics.unsubscribe("gracewire:state", onState);
       void lifecycle.goodbye({ reason: "first" });
@@ -757,7 +828,12 @@ describe("Lifecycle: options", () => {
 
   it("goodbye takes undefined for each option as left out, and Infinity as a grace", async () => {
     const { lifecycle } = open();
-    const farewell = await lifecycle.goodbye({ grace: undefined, tail: undefined, signal: undefined, reason: undefined });
+    const farewell = await lifecycle.goodbye({
+      grace: undefined,
+      tail: undefined,
+      signal: undefined,
+      reason: undefined,
+    });
     expect(farewell.outcome).toBe("clean");
     const endless = open({ drain: hang }).lifecycle;
     const goodbye = endless.goodbye({ grace: Infinity });
@@ -777,15 +853,16 @@ describe("Lifecycle: events", () => {
     const farewell = await lifecycle.closed;
     const events: EndpointEvent[] = [];
     for await (const event of reader) events.push(event);
-    expect(events.map((event) => event.type === "state" ? `${event.previous} -> ${event.state}` : event.type)).toEqual([
-      "open -> reconnecting",
-      "reconnecting -> open",
-      "open -> draining",
-      "draining -> closing",
-      "closing -> releasing",
-      "releasing -> closed",
-      "farewell",
-    ]);
+    expect(events.map((event) => event.type === "state" ? `${event.previous} -> ${event.state}` : event.type))
+      .toEqual([
+        "open -> reconnecting",
+        "reconnecting -> open",
+        "open -> draining",
+        "draining -> closing",
+        "closing -> releasing",
+        "releasing -> closed",
+        "farewell",
+      ]);
     expect(events.at(-1)).toMatchObject({ level: "warn", farewell });
     expect(await reader.next()).toEqual({ done: true, value: undefined });
   });

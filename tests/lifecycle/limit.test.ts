@@ -52,7 +52,11 @@ describe("limited", () => {
     await vi.advanceTimersByTimeAsync(250);
     const error = await rejected;
     expect(error).toBeInstanceOf(TimeoutError);
-    expect(error).toMatchObject({ timeout: 250, outcome: "not-sent", message: "Cannot connect to there: 250 ms have passed" });
+    expect(error).toMatchObject({
+      timeout: 250,
+      outcome: "not-sent",
+      message: "Cannot connect to there: 250 ms have passed",
+    });
   });
 
   it("waits for a call that still frees what it holds", async () => {
@@ -85,7 +89,9 @@ describe("limited", () => {
 });
 
 function obedient(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+  return new Promise((_, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+  );
 }
 
 async function rejection(promise: Promise<unknown>): Promise<unknown> {

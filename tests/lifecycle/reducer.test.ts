@@ -61,9 +61,11 @@ const { nodes, edges } = explore();
 describe("reduce, over all states and inputs", () => {
   it("has a small number of states (printed)", () => {
     const states = new Set(nodes.map(({ state }) => JSON.stringify(state)));
-    console.log(`lifecycle: ${states.size} states, ${nodes.length} with their history, ${edges.length} steps`);
+    console.log(
+      `lifecycle: ${states.size} states, ${nodes.length} with their history, ${edges.length} steps`,
+    );
     expect(states.size).toBeGreaterThan(20);
-    expect(nodes.length).toBeLessThan(5_000);
+    expect(nodes.length).toBeLessThan(1_000);
   });
 
   it("never goes back, but for open and reconnecting, which alternate", () => {
@@ -74,7 +76,9 @@ describe("reduce, over all states and inputs", () => {
     const sideways = edges.filter(({ from, to }) =>
       from.state.state !== to.state.state && ranks[from.state.state] === ranks[to.state.state]
     );
-    const moves = new Set(sideways.map(({ from, input, to }) => `${from.state.state}-${input.type}-${to.state.state}`));
+    const moves = new Set(
+      sideways.map(({ from, input, to }) => `${from.state.state}-${input.type}-${to.state.state}`),
+    );
     expect([...moves].sort()).toEqual(["open-reconnecting-reconnecting", "reconnecting-opened-open"]);
   });
 
@@ -145,7 +149,9 @@ describe("reduce, over all states and inputs", () => {
   });
 
   it("never leaves out release", () => {
-    for (const { state, entered } of nodes) if (state.state === "closed") expect(entered).toContain("release");
+    for (const { state, entered } of nodes) {
+      if (state.state === "closed") expect(entered).toContain("release");
+    }
   });
 
   it("does nothing any more once it is closed", () => {
@@ -180,7 +186,9 @@ describe("reduce, over all states and inputs", () => {
 
   it("has aborted the hard signal whenever force is entered, and after a force in any phase", () => {
     for (const { input, effects, to } of edges) {
-      if (effects.some((effect) => effect.type === "enter" && effect.phase === "force")) expect(to.state.hard).toBe(true);
+      if (effects.some((effect) => effect.type === "enter" && effect.phase === "force")) {
+        expect(to.state.hard).toBe(true);
+      }
       if (input.type === "force" && to.state.phase !== undefined) expect(to.state.hard).toBe(true);
     }
   });
@@ -240,7 +248,7 @@ function explore(): { nodes: Node[]; edges: Edge[] } {
   const edges: Edge[] = [];
   // The list grows while it is walked: breadth first. The bound only keeps a broken reducer from running for ever.
   for (const from of seen.values()) {
-    if (seen.size > 100_000) break;
+    if (seen.size > 1_000) break;
     for (const input of inputs) {
       const [state, effects] = reduce(from.state, input);
       const count = (type: string): number => effects.filter((effect) => effect.type === type).length;

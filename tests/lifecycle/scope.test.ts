@@ -18,9 +18,20 @@ afterEach(() => {
 describe("createScope", () => {
   it("makes an open endpoint with a name", async () => {
     const scope = createScope({ name: "app" });
-    expect([scope.state, scope.disposed, scope.signal.aborted, scope.draining.aborted]).toEqual(["open", false, false, false]);
+    expect([scope.state, scope.disposed, scope.signal.aborted, scope.draining.aborted]).toEqual([
+      "open",
+      false,
+      false,
+      false,
+    ]);
     const farewell = await scope.goodbye();
-    expect(farewell).toMatchObject({ name: "app", outcome: "clean", cause: "goodbye", childCount: 0, hooks: [] });
+    expect(farewell).toMatchObject({
+      name: "app",
+      outcome: "clean",
+      cause: "goodbye",
+      childCount: 0,
+      hooks: [],
+    });
     expect([scope.state, scope.disposed, scope.signal.aborted]).toEqual(["closed", true, true]);
     expect((await createScope().goodbye()).name).toBe("scope");
   });
@@ -279,7 +290,10 @@ describe("Scope: endpoints", () => {
     const farewell = await goodbye;
     expect(freed).toHaveBeenCalledOnce();
     expect(farewell.outcome).toBe("failed");
-    expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)).toEqual(["Stuck timeout", expect.stringContaining("ok")]);
+    expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)).toEqual([
+      "Stuck timeout",
+      expect.stringContaining("ok"),
+    ]);
   });
 
   it.each([
@@ -346,24 +360,29 @@ describe("Scope: force", () => {
     expect(farewell.hooks.map(({ ended }) => ended)).toEqual(["ok"]);
   });
 
-  it.each([["an Error", new Error("stop")], ["null", null], ["0", 0]])("an abort with %s during drain reaches the child that is ending, by identity", async (_, reason) => {
-    const freed: string[] = [];
-    const scope = createScope();
-    scope.defer(() => freed.push("first"));
-    const child = scope.use(endpoint({ drain: hang, release: () => sleep(10).then(() => freed.push("child")) }));
-    const user = countedAbort();
-    const goodbye = scope.goodbye({ signal: user.signal });
-    await vi.advanceTimersByTimeAsync(100);
-    expect(child.state).toBe("draining");
-    user.abort(reason);
-    await vi.advanceTimersByTimeAsync(10);
-    const farewell = await goodbye;
-    expect(freed).toEqual(["child", "first"]);
-    expect(scope.signal.reason).toBe(reason);
-    expect(child.signal.reason).toBe(reason);
-    expect(farewell).toMatchObject({ outcome: "forced", childCount: 1, duration: 110 });
-    expect(user.listeners()).toBe(0);
-  });
+  it.each([["an Error", new Error("stop")], ["null", null], ["0", 0]])(
+    "an abort with %s during drain reaches the child that is ending, by identity",
+    async (_, reason) => {
+      const freed: string[] = [];
+      const scope = createScope();
+      scope.defer(() => freed.push("first"));
+      const child = scope.use(
+        endpoint({ drain: hang, release: () => sleep(10).then(() => freed.push("child")) }),
+      );
+      const user = countedAbort();
+      const goodbye = scope.goodbye({ signal: user.signal });
+      await vi.advanceTimersByTimeAsync(100);
+      expect(child.state).toBe("draining");
+      user.abort(reason);
+      await vi.advanceTimersByTimeAsync(10);
+      const farewell = await goodbye;
+      expect(freed).toEqual(["child", "first"]);
+      expect(scope.signal.reason).toBe(reason);
+      expect(child.signal.reason).toBe(reason);
+      expect(farewell).toMatchObject({ outcome: "forced", childCount: 1, duration: 110 });
+      expect(user.listeners()).toBe(0);
+    },
+  );
 
   it("gives up a disposer that is running, reports it, and frees the rest", async () => {
     const freed: string[] = [];
@@ -377,7 +396,10 @@ describe("Scope: force", () => {
     void scope.goodbye({ grace: 0 });
     const farewell = await goodbye;
     expect(freed).toEqual(["first"]);
-    expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)).toEqual(["hangs timeout", expect.stringMatching(/ok$/)]);
+    expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)).toEqual([
+      "hangs timeout",
+      expect.stringMatching(/ok$/),
+    ]);
   });
 
   it("still reports a stuck child, and frees the rest, when it is forced while it waits for it", async () => {
@@ -471,7 +493,9 @@ describe("Scope: always", () => {
             if (!begun.includes(i)) begun.push(i);
           };
           if (kind === "stuck" || kind === "endpoint" || kind === "hanging endpoint") {
-            const child = kind === "stuck" ? new FakeEndpoint() : endpoint(kind === "endpoint" ? {} : { drain: hang, release: hang });
+            const child = kind === "stuck"
+              ? new FakeEndpoint()
+              : endpoint(kind === "endpoint" ? {} : { drain: hang, release: hang });
             const goodbye = kind === "stuck" ? hang : child.goodbye.bind(child);
             scope.use(Object.assign(child, {
               goodbye(options?: GoodbyeOptions) {

@@ -223,11 +223,13 @@ describe("TimerWheel in real time", () => {
     vi.useRealTimers();
     const handles: unknown[] = [];
     const real = globalThis.setTimeout;
-    vi.spyOn(globalThis, "setTimeout").mockImplementation(((...args: Parameters<typeof real>) => {
-      const handle = real(...args);
-      handles.push(handle);
-      return handle;
-    }) as typeof real);
+    vi.spyOn(globalThis, "setTimeout").mockImplementation(
+      ((...args: Parameters<typeof real>) => {
+        const handle = real(...args);
+        handles.push(handle);
+        return handle;
+      }) as typeof real,
+    );
     const before = timersAlive();
     const timer = new TimerWheel().add(60_000, { onDeadline() {} });
     expect(handles).toHaveLength(1);

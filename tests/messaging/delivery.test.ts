@@ -84,7 +84,9 @@ describe("Delivery: overflow drop", () => {
 
   it("drop-oldest keeps within the limit of bytes, and lets a message in that is larger than it", async () => {
     const { delivery } = setup({ overflow: "drop-oldest", capacityBytes: 10 });
-    for (const [id, size] of [["a", 4], ["b", 4], ["c", 4], ["d", 9]] as const) delivery.push(parcel(id, { size }));
+    for (const [id, size] of [["a", 4], ["b", 4], ["c", 4], ["d", 9]] as const) {
+      delivery.push(parcel(id, { size }));
+    }
     expect(delivery.counts.dropped).toBe(3);
     delivery.push(parcel("e", { size: 50 }));
     expect([delivery.waiting, delivery.counts.dropped]).toEqual([1, 4]);
@@ -119,7 +121,10 @@ describe("Delivery: overflow fail", () => {
     for (const source of all) delivery.push(source);
     expect(errors).toHaveLength(1);
     expect(errors[0]).toBeInstanceOf(OverflowError);
-    expect(errors[0]).toMatchObject({ capacity: 2, message: "Cannot buffer another message: 2 messages wait, 2 may" });
+    expect(errors[0]).toMatchObject({
+      capacity: 2,
+      message: "Cannot buffer another message: 2 messages wait, 2 may",
+    });
     expect(all[2]!.fates).toEqual(["returned"]);
     delivery.end(undefined);
   });
@@ -244,7 +249,10 @@ describe("Delivery: handlers", () => {
 
   it("reply with what they return also when they have acknowledged before, and not twice", async () => {
     const { delivery, consume, faults } = setup();
-    const [acked, responded] = [parcel("acked", { wantsReply: true }), parcel("responded", { wantsReply: true })];
+    const [acked, responded] = [
+      parcel("acked", { wantsReply: true }),
+      parcel("responded", { wantsReply: true }),
+    ];
     consume(async (message) => {
       if (message.id === "acked") message.ack();
       else await message.respond("by hand");
@@ -310,7 +318,9 @@ describe("Delivery: one consumer", () => {
       const { delivery } = setup();
       start(delivery);
       expect(() => again(delivery)).toThrow(TypeError);
-      expect(() => again(delivery)).toThrow('Cannot consume the subscription to "orders, returns": it has a consumer already');
+      expect(() => again(delivery)).toThrow(
+        'Cannot consume the subscription to "orders, returns": it has a consumer already',
+      );
       delivery.end(undefined);
       expect(() => again(delivery)).toThrow(TypeError);
     });
@@ -365,20 +375,23 @@ describe("Delivery: the end", () => {
     expect(delivery.counts).toEqual({ received: 3, acked: 0, returned: 3, dropped: 0 });
   });
 
-  it.each(["returned", "dropped"] as const)("what has no fate is %s, and a late ack does nothing", async (unacked) => {
-    const { delivery } = setup({ unacked });
-    const iterator = delivery.iterate();
-    const all = parcels(3);
-    for (const source of all) delivery.push(source);
-    const { value: message } = await iterator.next() as IteratorYieldResult<Message>;
-    delivery.end(undefined);
-    delivery.end({ reason: "again" });
-    expect(all.map(({ fates }) => fates)).toEqual([[unacked], [unacked], [unacked]]);
-    message.ack();
-    expect(acksOf(all)).toEqual([0, 0, 0]);
-    expect(delivery.counts).toEqual({ received: 3, acked: 0, returned: 0, dropped: 0, [unacked]: 3 });
-    await delivery.finish();
-  });
+  it.each(["returned", "dropped"] as const)(
+    "what has no fate is %s, and a late ack does nothing",
+    async (unacked) => {
+      const { delivery } = setup({ unacked });
+      const iterator = delivery.iterate();
+      const all = parcels(3);
+      for (const source of all) delivery.push(source);
+      const { value: message } = await iterator.next() as IteratorYieldResult<Message>;
+      delivery.end(undefined);
+      delivery.end({ reason: "again" });
+      expect(all.map(({ fates }) => fates)).toEqual([[unacked], [unacked], [unacked]]);
+      message.ack();
+      expect(acksOf(all)).toEqual([0, 0, 0]);
+      expect(delivery.counts).toEqual({ received: 3, acked: 0, returned: 0, dropped: 0, [unacked]: 3 });
+      await delivery.finish();
+    },
+  );
 
   it("counts a message whose connection is gone as the protocol treats what is not acknowledged", async () => {
     for (const unacked of ["returned", "dropped"] as const) {
@@ -407,9 +420,15 @@ describe("Delivery: the end", () => {
 
 describe("Delivery: whatever happens", () => {
   const command = fc.oneof(
-    { weight: 8, arbitrary: fc.record({ type: fc.constant("push" as const), size: fc.nat(30), gone: fc.boolean() }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({ type: fc.constant("push" as const), size: fc.nat(30), gone: fc.boolean() }),
+    },
     { weight: 3, arbitrary: fc.record({ type: fc.constant("next" as const) }) },
-    { weight: 2, arbitrary: fc.record({ type: fc.constant("complete" as const), at: fc.nat(10), fail: fc.boolean() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ type: fc.constant("complete" as const), at: fc.nat(10), fail: fc.boolean() }),
+    },
     { weight: 2, arbitrary: fc.record({ type: fc.constant("ack" as const), at: fc.nat(20) }) },
     { weight: 2, arbitrary: fc.record({ type: fc.constant("turn" as const) }) },
     { weight: 1, arbitrary: fc.record({ type: fc.constantFrom("stop", "end", "leave" as const) }) },
@@ -425,7 +444,12 @@ describe("Delivery: whatever happens", () => {
       async (commands, overflow, consumer, unacked, concurrency) => {
         const capacity = 4;
         const capacityBytes = 60;
-        const { delivery, trace, consume, onOverflow } = setup({ overflow, capacity, capacityBytes, unacked });
+        const { delivery, trace, consume, onOverflow } = setup({
+          overflow,
+          capacity,
+          capacityBytes,
+          unacked,
+        });
         onOverflow(() => delivery.end({ reason: "overflow" }));
         const all: Parcel[] = [];
         const seen: Message[] = [];
@@ -442,7 +466,9 @@ describe("Delivery: whatever happens", () => {
         for (const step of commands) {
           if (step.type === "push") {
             const source = parcel(String(all.length), { size: step.size, gone: step.gone });
-            const paused = trace.filter((entry) => entry === "pause" || entry === "resume").at(-1) === "pause";
+            const paused = trace.filter((entry) =>
+              entry === "pause" || entry === "resume"
+            ).at(-1) === "pause";
             // A transport that was told to stop delivers what it has read, no more.
             if (paused && bytes > 200) continue;
             bytes += step.size;
@@ -467,7 +493,7 @@ describe("Delivery: whatever happens", () => {
           } else if (step.type === "end") {
             delivery.end(undefined);
           } else if (step.type === "leave") {
-            await iterator?.return!();
+            await iterator?.return?.();
           }
           const { received, acked, returned, dropped } = delivery.counts;
           const settled = all.filter(({ fates }) => fates.length > 0).length;
@@ -484,7 +510,9 @@ describe("Delivery: whatever happens", () => {
           expect(fates).toHaveLength(1);
           expect(acks).toBeLessThanOrEqual(1);
         }
-        expect(seen.map(({ id }) => Number(id))).toEqual(seen.map(({ id }) => Number(id)).sort((one, other) => one - other));
+        expect(seen.map(({ id }) => Number(id))).toEqual(
+          seen.map(({ id }) => Number(id)).sort((one, other) => one - other),
+        );
         const flow = trace.filter((entry) => entry === "pause" || entry === "resume");
         flow.forEach((entry, i) => expect(entry).toBe(i % 2 === 0 ? "pause" : "resume"));
         expect(flow.at(-1)).not.toBe("pause");
@@ -494,14 +522,21 @@ describe("Delivery: whatever happens", () => {
   });
 });
 
-const noContext: HandlerContext = { signal: new AbortController().signal, draining: new AbortController().signal };
+const noContext: HandlerContext = {
+  signal: new AbortController().signal,
+  draining: new AbortController().signal,
+};
 
 function setup(options: Partial<DeliveryOptions> = {}): {
   delivery: Delivery;
   trace: string[];
   errors: OverflowError[];
   faults: unknown[];
-  consume(handler: (message: Message, context: HandlerContext) => unknown, concurrency?: number, context?: HandlerContext): void;
+  consume(
+    handler: (message: Message, context: HandlerContext) => unknown,
+    concurrency?: number,
+    context?: HandlerContext,
+  ): void;
   onOverflow(call: () => void): void;
 } {
   const trace: string[] = [];
@@ -530,7 +565,8 @@ function setup(options: Partial<DeliveryOptions> = {}): {
     trace,
     errors,
     faults,
-    consume: (handler, concurrency = 1, context = noContext) => delivery.consume(handler, concurrency, context),
+    consume: (handler, concurrency = 1, context = noContext) =>
+      delivery.consume(handler, concurrency, context),
     onOverflow(call) {
       overflowed = call;
     },

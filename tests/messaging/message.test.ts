@@ -8,7 +8,12 @@ describe("DeliveredMessage: contents", () => {
   it("shows what the protocol brought", () => {
     const source = { ...parcel("7"), raw: { header: 1 }, redelivered: true };
     const message = new DeliveredMessage(source, () => {});
-    expect([message.topic, message.id, message.redelivered, message.wantsReply]).toEqual(["orders", "7", true, false]);
+    expect([message.topic, message.id, message.redelivered, message.wantsReply]).toEqual([
+      "orders",
+      "7",
+      true,
+      false,
+    ]);
     expect(message.properties).toEqual({ key: "7" });
     expect(message.raw).toBe(source.raw);
   });
@@ -95,11 +100,14 @@ describe("DeliveredMessage: respond", () => {
     expect([source.acks, source.replies.length, fates]).toEqual([1, 1, ["acked"]]);
   });
 
-  it.each([new Error("stop"), "stop", null, 0])("rejects with the reason %s of an aborted signal, and sends nothing", async (reason) => {
-    const { message, source, fates } = receive({ wantsReply: true });
-    expect(await rejection(message.respond("yes", { signal: AbortSignal.abort(reason) }))).toBe(reason);
-    expect([source.replies, fates]).toEqual([[], []]);
-  });
+  it.each([new Error("stop"), "stop", null, 0])(
+    "rejects with the reason %s of an aborted signal, and sends nothing",
+    async (reason) => {
+      const { message, source, fates } = receive({ wantsReply: true });
+      expect(await rejection(message.respond("yes", { signal: AbortSignal.abort(reason) }))).toBe(reason);
+      expect([source.replies, fates]).toEqual([[], []]);
+    },
+  );
 
   it("rejects with a TypeError when nobody waits for a reply, for a second one, and for what is no data", async () => {
     const plain = receive();
@@ -121,21 +129,28 @@ describe("DeliveredMessage: respond", () => {
     expect([fates, message.responded]).toEqual([[], false]);
   });
 
-  it.each(["returned", "dropped"] as const)("rejects with a ClosedError for a message that was %s, and sends nothing", async (fate) => {
-    const { message, source } = receive({ wantsReply: true });
-    message.settle(fate);
-    expect(await rejection(message.respond("late"))).toBeInstanceOf(ClosedError);
-    expect(source.replies).toEqual([]);
-  });
+  it.each(["returned", "dropped"] as const)(
+    "rejects with a ClosedError for a message that was %s, and sends nothing",
+    async (fate) => {
+      const { message, source } = receive({ wantsReply: true });
+      message.settle(fate);
+      expect(await rejection(message.respond("late"))).toBeInstanceOf(ClosedError);
+      expect(source.replies).toEqual([]);
+    },
+  );
 });
 
-function receive(options?: ParcelOptions): { message: DeliveredMessage; source: Parcel; fates: MessageFate[] } {
+function receive(
+  options?: ParcelOptions,
+): { message: DeliveredMessage; source: Parcel; fates: MessageFate[] } {
   const source = parcel("7", options);
   const fates: MessageFate[] = [];
   return { message: new DeliveredMessage(source, (_, fate) => fates.push(fate)), source, fates };
 }
 
-function schema<T>(validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>): StandardSchemaV1<unknown, T> {
+function schema<T>(
+  validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>,
+): StandardSchemaV1<unknown, T> {
   return { "~standard": { version: 1, vendor: "test", validate } };
 }
 
