@@ -23,6 +23,8 @@ const config: ViteUserConfig = defineConfig({
     include: ["tests/**/*.test.ts"],
     setupFiles: ["tests/run/facts.ts"],
     pool: bun ? "threads" : "forks",
+    // Threads share one table of descriptors, and tests count what is in it.
+    fileParallelism: !bun,
     cache: false,
     testTimeout: 30_000,
     dangerouslyIgnoreUnhandledErrors: false,

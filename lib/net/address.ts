@@ -70,7 +70,9 @@ function checkTarget(target: TransportTarget | ListenTarget, lowestPort: number)
     return;
   }
   if (typeof target.host !== "string" || target.host === "") {
-    throw new TypeError(`Cannot use option "host": expected a name or an address, got ${JSON.stringify(target.host)}`);
+    throw new TypeError(
+      `Cannot use option "host": expected a name or an address, got ${JSON.stringify(target.host)}`,
+    );
   }
   checkPort(target.port, lowestPort);
 }
@@ -88,7 +90,9 @@ function checkPort(port: number, lowest: number): number {
 /** Node 20 cuts a path that is too long and then listens somewhere else; Bun and Deno refuse it. */
 function checkPath(path: string): void {
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
-    throw new TypeError(`Cannot use option "path": expected the path of a socket, got ${JSON.stringify(path)}`);
+    throw new TypeError(
+      `Cannot use option "path": expected the path of a socket, got ${JSON.stringify(path)}`,
+    );
   }
   const size = Buffer.byteLength(path);
   if (size > maxPathBytes) {

@@ -51,7 +51,9 @@ export class Handshakes {
     const onClose = (): void => {
       handshake.release();
       if (this.#pending.get(key) === handshake) this.#pending.delete(key);
-      this.#report(handshake.error ?? handshakeError(remote, new Error("the peer has closed the connection")));
+      this.#report(
+        handshake.error ?? handshakeError(remote, new Error("the peer has closed the connection")),
+      );
     };
     const handshake: Handshake = {
       raw,
@@ -80,7 +82,8 @@ export class Handshakes {
 
   /** Remembers why a handshake failed; it is reported when its stream is closed. */
   fail(error: Error, secure: Socket): void {
-    const handshake = this.#find(secure);
+    // Deno tells the error when the stream has no address any more, just after having destroyed it.
+    const handshake = this.#find(secure) ?? this.#justDestroyed();
     if (handshake === undefined) return;
     handshake.error ??= handshakeError(handshake.remote, error);
     handshake.raw.destroy();
@@ -93,6 +96,13 @@ export class Handshakes {
       raw.destroy();
       return closed;
     }));
+  }
+
+  #justDestroyed(): Handshake | undefined {
+    for (const handshake of this.#pending.values()) {
+      if (handshake.raw.destroyed && handshake.error === undefined) return handshake;
+    }
+    return undefined;
   }
 
   #find(secure: Socket): Handshake | undefined {
@@ -108,5 +118,8 @@ function keyOf(socket: Socket): string | undefined {
 
 function handshakeError(remote: string, cause: Error): ConnectError {
   const reason = "reason" in cause && typeof cause.reason === "string" ? cause.reason : cause.message;
-  return new ConnectError(`Cannot complete the TLS handshake with ${remote}: ${reason}`, { cause, address: remote });
+  return new ConnectError(`Cannot complete the TLS handshake with ${remote}: ${reason}`, {
+    cause,
+    address: remote,
+  });
 }

@@ -50,7 +50,9 @@ async function placeOf(target: ListenTarget, signal: AbortSignal | undefined): P
 
 function serverFor(target: ListenTarget, address: string): Server {
   // Paused: nothing is read before the transport is started.
-  if ("path" in target || target.tls === undefined) return createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  if ("path" in target || target.tls === undefined) {
+    return createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  }
   try {
     return createTlsServer(tlsOptions(target.tls));
   } catch (error) {

@@ -45,7 +45,9 @@ export class SocketListener implements Listener {
   }
 
   get address(): ListenAddress {
-    if (this.#address === undefined) throw new TypeError("Cannot read the address of a listener: it never listened");
+    if (this.#address === undefined) {
+      throw new TypeError("Cannot read the address of a listener: it never listened");
+    }
     return this.#address;
   }
 
@@ -60,6 +62,7 @@ export class SocketListener implements Listener {
         this.#address = typeof address === "object" && address !== null
           ? { host: address.address, port: address.port }
           : { path: where.path ?? "" };
+        server.once("close", () => this.#fail(new Error("the server was closed by somebody else")));
         this.#release = this.#options.registry.listener();
         resolve(undefined);
       };
@@ -146,14 +149,16 @@ export class SocketListener implements Listener {
     if (this.#ending === undefined) this.#options.handler.handshakeError(error);
   };
 
+  #fail(cause: Error): void {
+    if (this.#ending !== undefined) return;
+    const address = targetText(this.address);
+    const text = `Cannot accept connections on ${address} any longer: ${cause.message}`;
+    void this.#end(new ConnectError(text, { cause, address }));
+  }
+
   #serverError(error: NodeJS.ErrnoException): void {
     if (this.#ending !== undefined) return;
-    if (!transientCodes.has(error.code ?? "")) {
-      const address = targetText(this.address);
-      const text = `Cannot accept connections on ${address} any longer: ${error.message}`;
-      void this.#end(new ConnectError(text, { cause: error, address }));
-      return;
-    }
+    if (!transientCodes.has(error.code ?? "")) return this.#fail(error);
     // A system out of descriptors can fail thousands of times a second: report the first, then ever more rarely.
     if (this.#quiet > 0 && now() < this.#quietUntil) return;
     this.#quiet = Math.min(1000, this.#quiet * 2 || 50);

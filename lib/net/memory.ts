@@ -56,7 +56,12 @@ export function memoryNetwork(options: NetworkOptions = {}): Network & Counted {
         throw connectError("connect to", address, new Error(text));
       }
       const client = "path" in target ? address : formatAddress("127.0.0.1", nextPort());
-      const [mine, theirs] = memoryPair({ turns, highWaterMark, client, server: targetText(listener.address) });
+      const [mine, theirs] = memoryPair({
+        turns,
+        highWaterMark,
+        client,
+        server: targetText(listener.address),
+      });
       for (const end of [mine, theirs]) void end.closed.then(registry.socket());
       turns.next(() => listener.accept(theirs));
       return mine;
@@ -70,7 +75,11 @@ export function memoryNetwork(options: NetworkOptions = {}): Network & Counted {
       const address = freeAddress(target, listeners, nextPort);
       const key = keyOf(address);
       if (listeners.has(key)) {
-        throw connectError("listen on", targetText(address), systemError("listen", "EADDRINUSE", targetText(address)));
+        throw connectError(
+          "listen on",
+          targetText(address),
+          systemError("listen", "EADDRINUSE", targetText(address)),
+        );
       }
       const release = registry.listener();
       const listener = new MemoryListener(address, wantsTls(target), handler, () => {
@@ -125,9 +134,13 @@ function wantsTls(target: TransportTarget | ListenTarget): boolean {
   return "host" in target && target.tls !== undefined;
 }
 
-function find(listeners: ReadonlyMap<string, MemoryListener>, target: TransportTarget): MemoryListener | undefined {
+function find(
+  listeners: ReadonlyMap<string, MemoryListener>,
+  target: TransportTarget,
+): MemoryListener | undefined {
   const exact = listeners.get(keyOf(target));
-  return exact ?? ("path" in target ? undefined : listeners.get(keyOf({ host: "0.0.0.0", port: target.port })));
+  return exact ??
+    ("path" in target ? undefined : listeners.get(keyOf({ host: "0.0.0.0", port: target.port })));
 }
 
 function keyOf(target: TransportTarget | ListenTarget | ListenAddress): string {

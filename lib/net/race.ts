@@ -81,12 +81,17 @@ export function raceAttempts(attempts: readonly Attempt[], options: RaceOptions)
         if (outcome !== undefined) return;
         live.delete(socket);
         const transport = options.take(socket);
-        socket.off("error", onError).off("connect", onConnect).off(attempt.ready, onReady).off("close", onClose);
+        socket.off("error", onError).off("connect", onConnect).off(attempt.ready, onReady).off(
+          "close",
+          onClose,
+        );
         decide({ transport });
       };
       const onClose = (): void => {
         live.delete(socket);
-        if (!failed && outcome === undefined) errors.push(new Error("the connection was closed before it was complete"));
+        if (!failed && outcome === undefined) {
+          errors.push(new Error("the connection was closed before it was complete"));
+        }
         openNext();
       };
       // A host that answers at all deserves the time its TLS handshake takes.

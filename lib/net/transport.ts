@@ -17,23 +17,31 @@ export interface Transport {
   /**
    * Resolves when the stream is gone at this end and holds no descriptor: with the error that ended it, or with
    * `undefined` after an orderly end or a `destroy()` without an error. Never rejects.
+   *
+   * A stream closes by itself when both ends have ended it and its handler knows: not before its start, and not while
+   * it is paused. `end` without reading on therefore needs a `destroy` after a while.
    */
   readonly closed: Promise<Error | undefined>;
   /**
    * Starts reading and hands every event to `handler`. Called once; until then nothing is read. A chunk belongs to the
-   * handler from then on: it is never reused, so views of it may be kept.
+   * handler from then on: it is never reused, so views of it may be kept. The handler is never called inside a call of
+   * its own to the transport; what it throws ends the stream, as `destroy` with that error.
    */
   start(handler: TransportHandler): void;
-  /** Queues bytes. False means: more than the high-water mark is buffered, wait for `drain`. Ignored after the end. */
+  /**
+   * Queues bytes. False means: more than the high-water mark (1 MiB unless the network was made with another) is
+   * buffered, wait for `drain`. After `end` and `destroy` it does nothing and returns true, as there is nothing to wait for.
+   */
   write(bytes: Uint8Array): boolean;
   /** Sends FIN after all queued bytes. Reading goes on. Idempotent. */
   end(): void;
-  /** Stops and goes on reading; what the kernel holds makes the peer feel it. */
+  /** Stops reading, so that the peer feels it: the handler hears of no data and no end. May come before the start. */
   pause(): void;
+  /** Goes on reading; before the start it only takes back a `pause`. */
   resume(): void;
   /** Frees the stream at once; queued bytes may be lost. `closed` resolves soon after. Idempotent; the first error stays. */
   destroy(error?: Error): void;
-  /** Like `destroy`, and the peer sees a reset (RST) instead of an end. */
+  /** Like `destroy`, and over TCP (and in memory) the peer sees a reset (RST) instead of an end. */
   reset(): void;
 }
 
@@ -45,7 +53,7 @@ export interface TransportHandler {
    * peer that meant it: Node takes a reset for one when it follows data closely, and the next write then fails.
    */
   end(): void;
-  /** The buffer went below the high-water mark after a write that returned false. */
+  /** No more than the high-water mark is buffered, after a write that returned false. Not called when the stream breaks. */
   drain(): void;
 }
 
@@ -69,7 +77,10 @@ export interface TlsConnectOptions {
  * Opens streams. Create-or-nothing: when it rejects (with `signal.reason` itself after an abort, with a ConnectError
  * otherwise), no descriptor, timer or listener of the attempt is left.
  */
-export type Dial = (target: TransportTarget, options: { readonly signal?: AbortSignal | undefined }) => Promise<Transport>;
+export type Dial = (
+  target: TransportTarget,
+  options: { readonly signal?: AbortSignal | undefined },
+) => Promise<Transport>;
 
 /** What a TLS server must set; PEM texts, as in `node:tls`. */
 export interface TlsListenOptions {
@@ -98,7 +109,7 @@ export interface ListenHandler {
 export interface Listener {
   /** The address in use: the real port when 0 was asked for. */
   readonly address: ListenAddress;
-  /** Resolves when it no longer accepts, with the error that ended it, or `undefined` after `close()`. Never rejects. */
+  /** Resolves when it no longer accepts, with the ConnectError that ended it, or `undefined` after `close()`. Never rejects. */
   readonly closed: Promise<Error | undefined>;
   /**
    * Stops accepting at once. Streams that were handed out live on; a stream that arrives later is reset; unfinished

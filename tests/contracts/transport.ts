@@ -1,5 +1,6 @@
 import { describe } from "vitest";
 import { dialContract } from "./transport_dial.ts";
+import { endContract } from "./transport_end.ts";
 import type { TransportFixture } from "./transport_kit.ts";
 import { listenerContract } from "./transport_listener.ts";
 import { pressureContract } from "./transport_pressure.ts";
@@ -11,6 +12,7 @@ export type { TransportFixture } from "./transport_kit.ts";
 export function transportContract(name: string, fixture: TransportFixture): void {
   describe(`${name} transport`, () => {
     streamContract(fixture);
+    endContract(fixture);
     pressureContract(fixture);
     dialContract(fixture);
     listenerContract(fixture);

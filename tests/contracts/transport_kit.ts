@@ -95,7 +95,9 @@ export class Bench {
       what: `nothing to be open, but there is ${JSON.stringify(this.network.open())}`,
     });
     if (this.#sockets === undefined) return;
-    await until(() => (openSockets() ?? 0) <= (this.#sockets ?? 0), { what: "all descriptors to be given back" });
+    await until(() => (openSockets() ?? 0) <= (this.#sockets ?? 0), {
+      what: "all descriptors to be given back",
+    });
   }
 }
 
@@ -194,4 +196,6 @@ export function abortListeners(signal: AbortSignal): number {
 }
 
 /** Reasons that must come back by identity. (`abort(undefined)` makes an AbortError of its own.) */
-export const reasons: readonly unknown[] = [null, undefined, 0, "", "a word", new Error("an error"), { an: "object" }];
+export const reasons: readonly unknown[] = [null, undefined, 0, "", "a word", new Error("an error"), {
+  an: "object",
+}];

@@ -14,7 +14,18 @@ describe("addresses", () => {
     expect(targetText(address)).toBe(text);
   });
 
-  it.each(["", "localhost", "::1:80", "[::1]", "[::1:80", "[localhost]:80", "a b:80", "host:", "host:8o", "host:-1"])(
+  it.each([
+    "",
+    "localhost",
+    "::1:80",
+    "[::1]",
+    "[::1:80",
+    "[localhost]:80",
+    "a b:80",
+    "host:",
+    "host:8o",
+    "host:-1",
+  ])(
     "that are none are refused: %s",
     (text) => expect(() => parseAddress(text)).toThrow(TypeError),
   );

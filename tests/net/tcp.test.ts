@@ -7,7 +7,13 @@ import { systemNetwork, targetText } from "../../lib/net/mod.ts";
 import { Registry } from "../../lib/net/registry.ts";
 import { transportContract } from "../contracts/transport.ts";
 import { rejection } from "../contracts/transport_dial.ts";
-import { type Bench, benchTest, reasons, Recorder, type TransportFixture } from "../contracts/transport_kit.ts";
+import {
+  type Bench,
+  benchTest,
+  reasons,
+  Recorder,
+  type TransportFixture,
+} from "../contracts/transport_kit.ts";
 import { openSockets } from "../support/descriptors.ts";
 import { turns, until } from "../support/until.ts";
 import { blackhole } from "./blackhole.ts";
@@ -24,124 +30,165 @@ const test = (body: Parameters<typeof benchTest>[1]) => benchTest(fixture, body)
 transportContract("tcp", fixture);
 
 describe("tcp", () => {
-  it("gives up at once on an address that never answers", test(async (bench) => {
-    const { port, close } = await blackhole();
-    try {
-      for (const reason of reasons) {
-        const controller = new AbortController();
-        let settled = false;
-        const dialled = rejection(bench.network.dial({ host: "127.0.0.1", port }, { signal: controller.signal }))
-          .finally(() => settled = true);
-        await turns(20);
-        expect(settled).toBe(false);
-        expect(bench.network.open()).toEqual({ sockets: 1, listeners: 0, timers: 0 });
-        const held = openSockets();
-        controller.abort(reason);
-        expect(await dialled).toBe(controller.signal.reason);
-        expect(bench.network.open()).toEqual({ sockets: 0, listeners: 0, timers: 0 });
-        if (held !== undefined) expect(openSockets()).toBe(held - 1);
+  it(
+    "gives up at once on an address that never answers",
+    test(async (bench) => {
+      const { port, close } = await blackhole();
+      try {
+        for (const reason of reasons) {
+          const controller = new AbortController();
+          let settled = false;
+          const dialled = rejection(
+            bench.network.dial({ host: "127.0.0.1", port }, { signal: controller.signal }),
+          )
+            .finally(() => settled = true);
+          await turns(20);
+          expect(settled).toBe(false);
+          expect(bench.network.open()).toEqual({ sockets: 1, listeners: 0, timers: 0 });
+          const held = openSockets();
+          controller.abort(reason);
+          expect(await dialled).toBe(controller.signal.reason);
+          expect(bench.network.open()).toEqual({ sockets: 0, listeners: 0, timers: 0 });
+          if (held !== undefined) expect(openSockets()).toBe(held - 1);
+        }
+      } finally {
+        await close();
       }
-    } finally {
-      await close();
-    }
-  }));
+    }),
+  );
 
-  it("never lets the kernel wait for more bytes before it sends, at either end", test(async (bench) => {
-    const noDelay = vi.spyOn(Socket.prototype, "setNoDelay");
-    await bench.pair();
-    expect(noDelay.mock.calls.map(([value]) => value)).toEqual([true, true]);
-    noDelay.mockRestore();
-  }));
-
-  it("resolves names for dial and listen", test(async (bench) => {
-    const listener = await bench.listen({ host: "localhost", port: 0 });
-    expect(listener.address).toMatchObject({ host: expect.stringMatching(/^(127\.0\.0\.1|::1)$/) });
-    const { port } = listener.address as { port: number };
-    const client = await bench.network.dial({ host: "localhost", port }, {});
-    bench.dialled.push(client);
-    expect(client.remote).toBe(targetText(listener.address));
-  }));
-
-  it("rejects with a ConnectError when a name does not exist", test(async (bench) => {
-    for (const attempt of [
-      () => bench.network.dial({ host: "not a host", port: 1 }, {}),
-      () => bench.network.listen({ host: "not a host", port: 0 }, bench.handler, {}),
-    ]) {
-      const error = await rejection(attempt());
-      expect(error).toBeInstanceOf(ConnectError);
-      expect(error).toMatchObject({ cause: { code: "ENOTFOUND" }, address: expect.stringMatching(/^not a host:/) });
-    }
-  }));
-
-  it("gives up on a name that is still being resolved", test(async (bench) => {
-    for (const open of ["dial", "listen"] as const) {
-      const controller = new AbortController();
-      const target = { host: "localhost", port: 1 };
-      const attempt = open === "dial"
-        ? bench.network.dial(target, { signal: controller.signal })
-        : bench.network.listen(target, bench.handler, { signal: controller.signal });
-      let settled = false;
-      const rejected = rejection(attempt).finally(() => settled = true);
-      controller.abort(0);
-      // At once, which no answer of a resolver could be.
-      for (let i = 0; i < 10; i++) await undefined;
-      expect(settled).toBe(true);
-      expect(await rejected).toBe(0);
-    }
-  }));
-
-  it("goes on after accept has failed for now, and reports it rarely", test(async (bench) => {
-    const { listener, server } = await bareListener(bench);
-    for (const code of ["EMFILE", "ECONNABORTED"]) {
-      for (let i = 0; i < 1_000; i++) server.emit("error", systemError(code));
-      const reported = bench.acceptErrors.splice(0);
-      // One, and one more for every pause that the loop itself has lasted (50 ms, 100 ms, ...).
-      expect(reported[0]).toMatchObject({ code });
-      expect(reported.length).toBeLessThan(6);
-      // An accepted stream ends the row: the next failure is reported at once.
+  it(
+    "never lets the kernel wait for more bytes before it sends, at either end",
+    test(async (bench) => {
+      const noDelay = vi.spyOn(Socket.prototype, "setNoDelay");
       await bench.pair();
-    }
-    await listener.close();
-    expect(await listener.closed).toBeUndefined();
-  }));
+      expect(noDelay.mock.calls.map(([value]) => value)).toEqual([true, true]);
+      noDelay.mockRestore();
+    }),
+  );
 
-  it("ends with the error when accepting has failed for good", test(async (bench) => {
-    const { listener, server } = await bareListener(bench);
-    const { client } = await bench.pair();
-    const cause = systemError("EBADF");
-    server.emit("error", cause);
-    server.emit("error", systemError("EBADF"));
-    const error = await listener.closed;
-    expect(error).toBeInstanceOf(ConnectError);
-    expect(error).toMatchObject({ cause, address: targetText(listener.address) });
-    expect(bench.acceptErrors).toEqual([]);
-    await listener.close();
-    expect(bench.network.open().listeners).toBe(0);
-    expect(client.destroyed).toBe(false);
-    const again = await bench.listen({ host: "127.0.0.1", ...(listener.address as { port: number }) });
-    await again.close();
-  }));
+  it(
+    "resolves names for dial and listen",
+    test(async (bench) => {
+      const listener = await bench.listen({ host: "localhost", port: 0 });
+      expect(listener.address).toMatchObject({ host: expect.stringMatching(/^(127\.0\.0\.1|::1)$/) });
+      const { port } = listener.address as { port: number };
+      const client = await bench.network.dial({ host: "localhost", port }, {});
+      bench.dialled.push(client);
+      expect(client.remote).toBe(targetText(listener.address));
+    }),
+  );
 
-  it("resets a stream that the runtime hands out after the close", test(async (bench) => {
-    const { listener, server } = await bareListener(bench);
-    await listener.close();
-    // The stream comes over another server: a runtime that is late by itself cannot be made to order.
-    const source = createServer({ pauseOnConnect: true });
-    source.listen(0, "127.0.0.1");
-    await once(source, "listening");
-    const { port } = source.address() as { port: number };
-    const [[late], client] = await Promise.all([
-      once(source, "connection"),
-      bench.network.dial({ host: "127.0.0.1", port }, {}),
-    ]);
-    source.close();
-    bench.dialled.push(client);
-    server.emit("connection", late);
-    const atClient = new Recorder(client).start();
-    await until(() => atClient.closed, { what: "the reset" });
-    expect(atClient.error).toMatchObject({ code: "ECONNRESET" });
-    expect(bench.accepted).toEqual([]);
-  }));
+  it(
+    "rejects with a ConnectError when a name does not exist",
+    test(async (bench) => {
+      for (
+        const attempt of [
+          () => bench.network.dial({ host: "not a host", port: 1 }, {}),
+          () => bench.network.listen({ host: "not a host", port: 0 }, bench.handler, {}),
+        ]
+      ) {
+        const error = await rejection(attempt());
+        expect(error).toBeInstanceOf(ConnectError);
+        expect(error).toMatchObject({
+          cause: { code: "ENOTFOUND" },
+          address: expect.stringMatching(/^not a host:/),
+        });
+      }
+    }),
+  );
+
+  it(
+    "gives up on a name that is still being resolved",
+    test(async (bench) => {
+      for (const open of ["dial", "listen"] as const) {
+        const controller = new AbortController();
+        const target = { host: "localhost", port: 1 };
+        const attempt = open === "dial"
+          ? bench.network.dial(target, { signal: controller.signal })
+          : bench.network.listen(target, bench.handler, { signal: controller.signal });
+        let settled = false;
+        const rejected = rejection(attempt).finally(() => settled = true);
+        controller.abort(0);
+        // At once, which no answer of a resolver could be.
+        for (let i = 0; i < 10; i++) await undefined;
+        expect(settled).toBe(true);
+        expect(await rejected).toBe(0);
+      }
+    }),
+  );
+
+  it(
+    "goes on after accept has failed for now, and reports it rarely",
+    test(async (bench) => {
+      const { listener, server } = await bareListener(bench);
+      for (const code of ["EMFILE", "ECONNABORTED"]) {
+        for (let i = 0; i < 1_000; i++) server.emit("error", systemError(code));
+        const reported = bench.acceptErrors.splice(0);
+        // One, and one more for every pause that the loop itself has lasted (50 ms, 100 ms, ...).
+        expect(reported[0]).toMatchObject({ code });
+        expect(reported.length).toBeLessThan(6);
+        // An accepted stream ends the row: the next failure is reported at once.
+        await bench.pair();
+      }
+      await listener.close();
+      expect(await listener.closed).toBeUndefined();
+    }),
+  );
+
+  it(
+    "ends with the error when accepting has failed for good",
+    test(async (bench) => {
+      const { listener, server } = await bareListener(bench);
+      const { client } = await bench.pair();
+      const cause = systemError("EBADF");
+      server.emit("error", cause);
+      server.emit("error", systemError("EBADF"));
+      const error = await listener.closed;
+      expect(error).toBeInstanceOf(ConnectError);
+      expect(error).toMatchObject({ cause, address: targetText(listener.address) });
+      expect(bench.acceptErrors).toEqual([]);
+      await listener.close();
+      expect(bench.network.open().listeners).toBe(0);
+      expect(client.destroyed).toBe(false);
+      const again = await bench.listen({ host: "127.0.0.1", ...(listener.address as { port: number }) });
+      await again.close();
+    }),
+  );
+
+  it(
+    "ends with an error when its server is closed behind its back",
+    test(async (bench) => {
+      const { listener, server } = await bareListener(bench);
+      server.close();
+      expect(await listener.closed).toBeInstanceOf(ConnectError);
+      await listener.close();
+    }),
+  );
+
+  it(
+    "resets a stream that the runtime hands out after the close",
+    test(async (bench) => {
+      const { listener, server } = await bareListener(bench);
+      await listener.close();
+      // The stream comes over another server: a runtime that is late by itself cannot be made to order.
+      const source = createServer({ pauseOnConnect: true });
+      source.listen(0, "127.0.0.1");
+      await once(source, "listening");
+      const { port } = source.address() as { port: number };
+      const [[late], client] = await Promise.all([
+        once(source, "connection"),
+        bench.network.dial({ host: "127.0.0.1", port }, {}),
+      ]);
+      source.close();
+      bench.dialled.push(client);
+      server.emit("connection", late);
+      const atClient = new Recorder(client).start();
+      await until(() => atClient.closed, { what: "the reset" });
+      expect(atClient.error).toMatchObject({ code: "ECONNRESET" });
+      expect(bench.accepted).toEqual([]);
+    }),
+  );
 });
 
 /** A listener whose server the test can reach. */

@@ -26,60 +26,80 @@ if (!differs.lacksUnixSockets) {
   transportContract("unix", fixture);
 
   describe("unix socket file", () => {
-    it("is gone when close resolves", test(async (bench) => {
-      const path = freePath();
-      const listener = await bench.listen({ path });
-      expect(statSync(path).isSocket()).toBe(true);
-      await bench.pair();
-      await listener.close();
-      expect(existsSync(path)).toBe(false);
-    }));
+    it(
+      "is gone when close resolves",
+      test(async (bench) => {
+        const path = freePath();
+        const listener = await bench.listen({ path });
+        expect(statSync(path).isSocket()).toBe(true);
+        await bench.pair();
+        await listener.close();
+        expect(existsSync(path)).toBe(false);
+      }),
+    );
 
-    it("is replaced when its listener has died", test(async (bench) => {
-      const path = await deadSocket(bench.network);
-      expect(statSync(path).isSocket()).toBe(true);
-      await bench.listen({ path });
-      await bench.pair();
-    }));
-
-    it("is left alone while its listener lives", test(async (bench) => {
-      const path = freePath();
-      await bench.listen({ path });
-      const error = await rejection(bench.listen({ path }));
-      expect(error).toBeInstanceOf(ConnectError);
-      expect(error).toMatchObject({ address: path, cause: { code: "EADDRINUSE" } });
-      await bench.pair();
-    }));
-
-    it("is left alone when it is no socket", test(async (bench) => {
-      const path = freePath();
-      writeFileSync(path, "precious");
-      try {
-        expect(await rejection(bench.listen({ path }))).toMatchObject({ cause: { code: "EADDRINUSE" } });
-        expect(readFileSync(path, "utf8")).toBe("precious");
-      } finally {
-        rmSync(path);
-      }
-    }));
-
-    it("is not made by a listen that is aborted while it looks for a dead one", test(async (bench) => {
-      for (const reason of [null, new Error("enough")]) {
+    it(
+      "is replaced when its listener has died",
+      test(async (bench) => {
         const path = await deadSocket(bench.network);
-        const controller = new AbortController();
-        const listening = rejection(bench.network.listen({ path }, bench.handler, { signal: controller.signal }));
-        queueMicrotask(() => controller.abort(reason));
-        expect(await listening).toBe(reason);
-        expect(bench.network.open()).toEqual({ sockets: 0, listeners: 0, timers: 0 });
-        rmSync(path, { force: true });
-      }
-    }));
+        expect(statSync(path).isSocket()).toBe(true);
+        await bench.listen({ path });
+        await bench.pair();
+      }),
+    );
 
-    it("names a folder that is missing", test(async (bench) => {
-      const path = join(tmpdir(), randomUUID(), "a.sock");
-      const error = await rejection(bench.listen({ path }));
-      expect(error).toBeInstanceOf(ConnectError);
-      expect(error).toMatchObject({ address: path });
-    }));
+    it(
+      "is left alone while its listener lives",
+      test(async (bench) => {
+        const path = freePath();
+        await bench.listen({ path });
+        const error = await rejection(bench.listen({ path }));
+        expect(error).toBeInstanceOf(ConnectError);
+        expect(error).toMatchObject({ address: path, cause: { code: "EADDRINUSE" } });
+        await bench.pair();
+      }),
+    );
+
+    it(
+      "is left alone when it is no socket",
+      test(async (bench) => {
+        const path = freePath();
+        writeFileSync(path, "precious");
+        try {
+          expect(await rejection(bench.listen({ path }))).toMatchObject({ cause: { code: "EADDRINUSE" } });
+          expect(readFileSync(path, "utf8")).toBe("precious");
+        } finally {
+          rmSync(path);
+        }
+      }),
+    );
+
+    it(
+      "is not made by a listen that is aborted while it looks for a dead one",
+      test(async (bench) => {
+        for (const reason of [null, new Error("enough")]) {
+          const path = await deadSocket(bench.network);
+          const controller = new AbortController();
+          const listening = rejection(
+            bench.network.listen({ path }, bench.handler, { signal: controller.signal }),
+          );
+          queueMicrotask(() => controller.abort(reason));
+          expect(await listening).toBe(reason);
+          expect(bench.network.open()).toEqual({ sockets: 0, listeners: 0, timers: 0 });
+          rmSync(path, { force: true });
+        }
+      }),
+    );
+
+    it(
+      "names a folder that is missing",
+      test(async (bench) => {
+        const path = join(tmpdir(), randomUUID(), "a.sock");
+        const error = await rejection(bench.listen({ path }));
+        expect(error).toBeInstanceOf(ConnectError);
+        expect(error).toMatchObject({ address: path });
+      }),
+    );
   });
 }
 

@@ -20,7 +20,9 @@ export async function until(
   for (let turns = 0; !await predicate(); turns++) {
     if (signal?.aborted) throw signal.reason;
     const elapsed = Number(process.hrtime.bigint() - start) / 1e6;
-    if (elapsed > timeout) throw new Error(`Waited ${timeout} ms in vain for: ${typeof what === "function" ? what() : what}`);
+    if (elapsed > timeout) {
+      throw new Error(`Waited ${timeout} ms in vain for: ${typeof what === "function" ? what() : what}`);
+    }
     // Soon at first, then without keeping a core busy.
     if (turns < 50) await new Promise((resolve) => realSetImmediate(resolve));
     else await new Promise((resolve) => realSetTimeout(resolve, 1));
