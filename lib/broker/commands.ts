@@ -2,7 +2,15 @@ import { ProtocolError } from "../errors.ts";
 import { type Command, decodeSubscription, type Packet } from "../eventmesh/wire/mod.ts";
 import { hello } from "./hello.ts";
 import { publish, request, respond } from "./messages.ts";
-import { CLOSING, missing, NO_REGISTRY, NO_SESSION, NOT_A_SUBSCRIBER, refused, UNHANDLED } from "./refusals.ts";
+import {
+  CLOSING,
+  missing,
+  NO_REGISTRY,
+  NO_SESSION,
+  NOT_A_SUBSCRIBER,
+  refused,
+  UNHANDLED,
+} from "./refusals.ts";
 import type { Session } from "./session.ts";
 
 type Handler = (session: Session, packet: Packet) => void;
@@ -42,7 +50,8 @@ export function dispatch(session: Session, packet: Packet): void {
   const { command, seq } = packet;
   if (command === undefined) throw strange(packet);
   if (seq !== undefined && seq.length > maxSeq) {
-    const message = `Cannot answer ${command}: its seq has ${seq.length} characters, must have at most ${maxSeq}`;
+    const message =
+      `Cannot answer ${command}: its seq has ${seq.length} characters, must have at most ${maxSeq}`;
     throw new ProtocolError(message, { offset: 0 });
   }
   if (session.identity === undefined && !open.has(command)) return session.refuse(packet, NO_SESSION);
@@ -96,8 +105,10 @@ function listen(session: Session, packet: Packet): void {
 }
 
 /** Any acknowledgement of any push: the sequence number tells which. */
-function acknowledge({ subscriber }: Session, packet: Packet): void {
-  subscriber?.consumer.ack(packet.seqNumber);
+function acknowledge({ core, subscriber }: Session, packet: Packet): void {
+  const known = subscriber?.consumer.ack(packet.seqNumber) ?? false;
+  // Whoever has got the answer to a request says so, too, and nothing waits for that.
+  if (!known && packet.command !== "RESPONSE_TO_CLIENT_ACK") core.ledger.strayAcks++;
 }
 
 function goodbye(session: Session, packet: Packet): void {

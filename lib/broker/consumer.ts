@@ -30,6 +30,9 @@ export interface Feeder {
  * is later. So a slow session that goes on working through what it has is not overtaken by redelivery, and one that
  * hangs loses everything after one timeout. A session that let a push time out and acknowledged nothing meanwhile is
  * suspect for as long again: it gets new pushes only where nobody else is.
+ *
+ * What comes back without an acknowledgement counts as a failure of the message whose turn it was, and not of those that
+ * waited behind it: a session that crashes over and over, or is cut over and over, costs one message and not all it had.
  */
 export class Consumer implements Holder {
   readonly id: number;
@@ -55,7 +58,8 @@ export class Consumer implements Holder {
 
   /** It may be pushed one more. */
   get ready(): boolean {
-    return this.unacked.length < this.#context.settings.unackedPerSession && this.#sink.writable && !this.#stopped;
+    return this.unacked.length < this.#context.settings.unackedPerSession && this.#sink.writable &&
+      !this.#stopped;
   }
 
   /** It seems to hang. */
@@ -69,6 +73,7 @@ export class Consumer implements Holder {
     copy.deliveries++;
     copy.seq = context.nextSeq();
     copy.clock = context.time;
+    copy.due = this.unacked.length === 0;
     copy.last = this;
     context.flights.set(copy.seq, copy);
     this.unacked.push(copy);
@@ -85,7 +90,6 @@ export class Consumer implements Holder {
     if (this.#suspicion !== undefined) this.#trust();
     const copy = this.#context.flights.get(seq);
     if (copy === undefined || copy.list !== this.unacked) {
-      this.#context.ledger.strayAcks++;
       this.wake();
       return false;
     }
@@ -96,7 +100,10 @@ export class Consumer implements Holder {
   /** The peer is done with a push. */
   settle(copy: Copy): void {
     const { next } = copy;
-    if (next !== undefined) next.clock = this.#context.time;
+    if (next !== undefined) {
+      next.clock = this.#context.time;
+      next.due = true;
+    }
     this.#drop(copy);
     copy.home.acked(copy);
     this.wake();
@@ -132,7 +139,9 @@ export class Consumer implements Holder {
     const { time, settings } = this.#context;
     const due = time - settings.ackTimeout;
     const late: Copy[] = [];
-    for (let copy = this.unacked.head; copy !== undefined && copy.clock <= due; copy = copy.next) late.push(copy);
+    for (let copy = this.unacked.head; copy !== undefined && copy.clock <= due; copy = copy.next) {
+      late.push(copy);
+    }
     const [first] = late;
     if (first !== undefined && this.#lastAck < first.clock) this.#suspect();
     this.#giveBack(late, false);
@@ -143,11 +152,13 @@ export class Consumer implements Holder {
   /** The last one first: what returns is mostly older than what waits, so each finds its place at the head. */
   #giveBack(copies: readonly Copy[], gone: boolean): void {
     if (copies.length === 0) return;
+    copies[0]!.due = true;
     const homes = new Set<Home>();
     for (let i = copies.length - 1; i >= 0; i--) {
       const copy = copies[i]!;
       this.#drop(copy);
       copy.message.ask?.returned(this);
+      if (copy.due) copy.failures++;
       copy.home.back(copy, gone);
       homes.add(copy.home);
     }

@@ -19,6 +19,10 @@ export class Copy {
   readonly home: Home;
   /** Pushes so far. */
   deliveries = 0;
+  /** Pushes that came to nothing although its turn had come. */
+  failures = 0;
+  /** It is the turn of its last push: the ones before it were acknowledged. */
+  due = false;
   /** Sequence number of the last push. */
   seq = 0;
   /** Since when its acknowledgement is awaited: see {@linkcode Consumer}. */

@@ -51,6 +51,7 @@ export class Core implements Context, Registry {
   readonly #now: () => number;
   readonly #onLoss: (cause: DropCause) => void;
   readonly #watchers: Set<() => void> = new Set();
+  #looking = false;
   #time = 0;
   #paused = false;
   #seq = firstSeq - 1;
@@ -169,10 +170,16 @@ export class Core implements Context, Registry {
   }
 
   changed(): void {
-    for (const look of this.#watchers) look();
+    if (this.#watchers.size === 0 || this.#looking) return;
+    this.#looking = true;
+    // Once for all that a turn of the event loop brings: while a broker ends, as many wait as it has sessions.
+    setImmediate(() => {
+      this.#looking = false;
+      for (const look of this.#watchers) look();
+    });
   }
 
-  /** Resolves when the condition holds, which is looked at whenever something has ended, or when the signal aborts. */
+  /** Resolves when the condition holds, which is looked at when something has changed, or when the signal aborts. */
   until(condition: () => boolean, signal: AbortSignal): Promise<void> {
     if (condition() || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {

@@ -18,7 +18,9 @@ export function readEnvelope(protocol: EventProtocol, body: Uint8Array): Envelop
   const value = parseJson(decodeText(body, 0, body.length));
   if (!isRecord(value)) return refused("message body is not a JSON object");
   if (protocol === "cloudevents") {
-    for (const name of attributes) if (typeof value[name] !== "string" || value[name] === "") return missing(name);
+    for (const name of attributes) {
+      if (typeof value[name] !== "string" || value[name] === "") return missing(name);
+    }
     if (value.data === undefined && value.data_base64 === undefined) return missing("data");
     return { topic: value.subject as string, properties: value };
   }

@@ -51,7 +51,10 @@ export function successFrame(answer: Command): FrameTemplate {
 }
 
 /** The frame that carries a message to a client. */
-export function messageFrame(command: PushCommand | "RESPONSE_TO_CLIENT", protocol: EventProtocol): FrameTemplate {
+export function messageFrame(
+  command: PushCommand | "RESPONSE_TO_CLIENT",
+  protocol: EventProtocol,
+): FrameTemplate {
   return messages[protocol].get(command)!;
 }
 

@@ -44,7 +44,9 @@ function admit(session: Session, packet: Packet, agent: ReceivedUserAgent): void
   const group = agent.group!;
   const purpose = agent.purpose === "sub" ? "sub" : "pub";
   const subscriber = purpose === "sub" ? session.core.enter(session.id, group, session) : undefined;
-  if (purpose === "sub" && subscriber === undefined) return turnAway(session, packet, refused("too many groups"));
+  if (purpose === "sub" && subscriber === undefined) {
+    return turnAway(session, packet, refused("too many groups"));
+  }
   session.welcome({ group, purpose, subsystem: agent.subsystem ?? "" }, subscriber);
   session.succeed(packet, welcomeProperties(session));
 }
@@ -62,7 +64,9 @@ function readAgent(session: Session, packet: Packet): ReceivedUserAgent | string
     if (agent === undefined) return missing("user agent");
     const { version, purpose, group = "" } = agent;
     if (version === undefined) return missing("version of the user agent");
-    if (purpose !== "pub" && purpose !== "sub") return refused('client purpose config is error: expected "pub" or "sub"');
+    if (purpose !== "pub" && purpose !== "sub") {
+      return refused('client purpose config is error: expected "pub" or "sub"');
+    }
     if (group.trim() === "") return refused("client group is blank");
     if (group.length > maxGroup) return refused(`client group is longer than ${maxGroup} characters`);
     const { remote } = session.connection;

@@ -89,7 +89,9 @@ export interface BrokerCounters {
 }
 
 /** Looks at a session. */
-export function inspectSession({ connection, id, identity, requests, subscriber }: Session): SessionInspection {
+export function inspectSession(
+  { connection, id, identity, requests, subscriber }: Session,
+): SessionInspection {
   const { group = "", purpose = "pub", subsystem = "" } = identity ?? {};
   return {
     id,

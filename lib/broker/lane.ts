@@ -55,7 +55,13 @@ export class Lane implements Home {
   #absence: WheelTimer | undefined = undefined;
 
   /** `onVacant` is called when it holds nothing, serves nobody and expects nobody. */
-  constructor(context: Context, kind: LaneKind, topic: string, owner: string, onVacant: (lane: Lane) => void) {
+  constructor(
+    context: Context,
+    kind: LaneKind,
+    topic: string,
+    owner: string,
+    onVacant: (lane: Lane) => void,
+  ) {
     this.#context = context;
     this.kind = kind;
     this.topic = topic;
@@ -209,7 +215,7 @@ export class Lane implements Home {
   #causeToDrop(copy: Copy, gone: boolean, maxDeliveries: number): DropCause | undefined {
     if (copy.message.ask?.done === true) return "request";
     if (this.kind === "own" && (gone || this.members.length === 0)) return "session";
-    return copy.deliveries >= maxDeliveries ? "deliveries" : undefined;
+    return copy.failures >= maxDeliveries ? "deliveries" : undefined;
   }
 
   #send(copy: Copy, { consumer, command }: Member): void {

@@ -79,7 +79,9 @@ export class Message {
     const chunk = this.#chunk;
     const { length } = this.#body;
     // The chunk may have other users, and stay.
-    if (chunk === undefined || length * 2 > chunk.buffer.byteLength || !this.#memory.hasRoomFor(length)) return;
+    if (chunk === undefined || length * 2 > chunk.buffer.byteLength || !this.#memory.hasRoomFor(length)) {
+      return;
+    }
     this.#body = this.#body.slice();
     this.#memory.add(length);
     this.#memory.leave(chunk);

@@ -44,10 +44,13 @@ export function respond({ core, settings }: Session, packet: Packet): void {
     return;
   }
   // Whoever waits for it need not wait any longer.
-  if (protocol.name === undefined) core.requests.reject(id, refused(`reply is not usable: ${protocol.refusal}`));
-  else if (typeof envelope === "string") core.requests.reject(id, refused(`reply is not usable: ${envelope}`));
-  else if (packet.bodyLength > settings.maxMessageSize) core.requests.reject(id, tooLarge(settings.maxMessageSize));
-  else core.requests.answer(id, { protocol: protocol.name, body: packet.body });
+  if (protocol.name === undefined) {
+    core.requests.reject(id, refused(`reply is not usable: ${protocol.refusal}`));
+  } else if (typeof envelope === "string") {
+    core.requests.reject(id, refused(`reply is not usable: ${envelope}`));
+  } else if (packet.bodyLength > settings.maxMessageSize) {
+    core.requests.reject(id, tooLarge(settings.maxMessageSize));
+  } else core.requests.answer(id, { protocol: protocol.name, body: packet.body });
 }
 
 function tryPublish({ core, settings }: Session, packet: Packet): string | undefined {
@@ -76,8 +79,14 @@ function tryRequest(session: Session, packet: Packet): string | undefined {
   if (typeof envelope === "string") return envelope;
   const { topic } = envelope;
   const given = propertyOf(envelope, "ttl");
-  const ttl = given === undefined ? settings.requestTtl : /^\s*[0-9]{1,15}\s*$/.test(given) ? Number(given) : 0;
-  if (ttl <= 0) return `java.lang.NumberFormatException: ttl is "${given!.slice(0, 32)}", must be milliseconds`;
+  const ttl = given === undefined
+    ? settings.requestTtl
+    : /^\s*[0-9]{1,15}\s*$/.test(given)
+    ? Number(given)
+    : 0;
+  if (ttl <= 0) {
+    return `java.lang.NumberFormatException: ttl is "${given!.slice(0, 32)}", must be milliseconds`;
+  }
   const cluster = propertyOf(envelope, "cluster") ?? "gracewire";
   return checkTopic(topic) ?? core.request({
     asker: session,

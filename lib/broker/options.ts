@@ -47,7 +47,11 @@ export interface BrokerOptions {
    * @default {30_000}
    */
   readonly ackTimeout?: number | undefined;
-  /** Pushes of one message to one group; after that many without an acknowledgement it is dropped. @default {5} */
+  /**
+   * Pushes of a message to a group that may come to nothing; after that many it is dropped. Counted is a push whose turn
+   * had come, as the ones before it on its session were acknowledged: a message that only waited behind one that hangs,
+   * or that crashes its subscriber, does not suffer for it. @default {5}
+   */
   readonly maxDeliveries?: number | undefined;
   /**
    * Milliseconds that the messages of a group are kept when its last session for their topic has ended. When that
@@ -143,14 +147,6 @@ const limits = v.pipe(
     ...given,
     maxMessageSize: given.maxMessageSize ?? Math.min(1_048_576, given.maxFrame - headerRoom),
   })),
-  v.forward(
-    v.partialCheck(
-      [["maxFrame"], ["maxMessageSize"]],
-      ({ maxFrame, maxMessageSize }) => maxMessageSize <= maxFrame - headerRoom,
-      `at least ${headerRoom} less than maxFrame`,
-    ),
-    ["maxMessageSize"],
-  ),
 );
 
 const schema = v.strictObject({
@@ -158,7 +154,9 @@ const schema = v.strictObject({
   host: v.optional(v.string("a string")),
   path: v.optional(v.string("a string")),
   tls: v.optional(v.looseObject({ cert: v.string("PEM text"), key: v.string("PEM text") }, "an object")),
-  network: v.optional(v.custom<Network>((value) => typeof (value as Network | null)?.listen === "function", "a network")),
+  network: v.optional(
+    v.custom<Network>((value) => typeof (value as Network | null)?.listen === "function", "a network"),
+  ),
   signal: v.optional(v.instance(AbortSignal, "an AbortSignal")),
   name: v.optional(v.string("a string"), "broker"),
   announce: v.optional(duration),
@@ -205,12 +203,25 @@ export type CheckedOptions =
  */
 export function checkOptions(options: BrokerOptions): CheckedOptions {
   const result = v.safeParse(schema, withoutUndefined(options), { abortEarly: true });
-  if (result.success) return result.output;
+  if (result.success) return checkSizes(result.output);
   const [issue] = result.issues;
   const option = v.getDotPath(issue) ?? "options";
-  const known = issue.type === "strict_object" && issue.expected === "never" ? "no such option" : issue.message;
+  const known = issue.type === "strict_object" && issue.expected === "never"
+    ? "no such option"
+    : issue.message;
   const message = `Cannot use option "${option}": expected ${known}, got ${shown(issue.input)}`;
-  throw typeof issue.input === "number" ? new RangeError(message) : new TypeError(message);
+  throw issue.kind === "validation" || Number.isNaN(issue.input)
+    ? new RangeError(message)
+    : new TypeError(message);
+}
+
+function checkSizes(options: CheckedOptions): CheckedOptions {
+  const { maxFrame, maxMessageSize } = options.limits;
+  if (maxMessageSize <= maxFrame - headerRoom) return options;
+  const wanted = `at most ${maxFrame - headerRoom}, ${headerRoom} less than maxFrame`;
+  throw new RangeError(
+    `Cannot use option "limits.maxMessageSize": expected ${wanted}, got ${maxMessageSize}`,
+  );
 }
 
 /** What the broker itself goes by. */
@@ -221,10 +232,16 @@ export function settingsOf({ limits, ...options }: CheckedOptions): BrokerSettin
 function withoutUndefined(options: unknown): unknown {
   if (typeof options !== "object" || options === null) return options;
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given.map(([name, value]) => [name, name === "limits" ? withoutUndefined(value) : value]));
+  return Object.fromEntries(
+    given.map(([name, value]) => [name, name === "limits" ? withoutUndefined(value) : value]),
+  );
 }
 
 function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 64));
-  return typeof value === "number" || typeof value === "boolean" ? String(value) : value === null ? "null" : typeof value;
+  return typeof value === "number" || typeof value === "boolean"
+    ? String(value)
+    : value === null
+    ? "null"
+    : typeof value;
 }

@@ -51,7 +51,14 @@ export class Requests implements Iterable<Request> {
     if (this.#pending.size >= this.#limit) return BUSY;
     const id = `${this.#prefix}${++this.#count}`;
     const request = new Request(id, options.topic, protocol, seq, asker, (late) => this.#expire(late, ttl));
-    const message = new Message(this.#context.memory, order, options.topic, protocol, options.encode(id), request);
+    const message = new Message(
+      this.#context.memory,
+      order,
+      options.topic,
+      protocol,
+      options.encode(id),
+      request,
+    );
     const refusal = this.#admit(request, message);
     if (refusal !== undefined) return refusal;
     request.message = message;
@@ -97,7 +104,9 @@ export class Requests implements Iterable<Request> {
   /** There is a responder in this lane: it gets what nobody else has got. */
   serve(lane: Lane, topic: Topic): void {
     for (const request of topic.pending) {
-      if (request.responders.length > 0 || request.copies.some(({ home, list }) => home === lane && list)) continue;
+      if (request.responders.length > 0 || request.copies.some(({ home, list }) => home === lane && list)) {
+        continue;
+      }
       this.#offer(request, lane);
     }
   }

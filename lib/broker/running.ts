@@ -5,7 +5,7 @@ import type { EndpointEvent } from "../lifecycle/events.ts";
 import type { Farewell } from "../lifecycle/farewell.ts";
 import { now } from "../lifecycle/timer.ts";
 import { TimerWheel } from "../lifecycle/wheel.ts";
-import type { ListenAddress, ServerConnection, ServeOptions } from "../server/mod.ts";
+import type { ListenAddress, ServeOptions, ServerConnection } from "../server/mod.ts";
 import { checkServeOptions } from "../server/options.ts";
 import { RunningServer } from "../server/running.ts";
 import type { Broker, SessionSelector } from "./broker.ts";
@@ -55,7 +55,9 @@ export class RunningBroker implements Broker {
   }
   get url(): string {
     const { address } = this;
-    if ("path" in address) return `eventmesh+unix://${address.path.split("/").map(encodeURIComponent).join("/")}`;
+    if ("path" in address) {
+      return `eventmesh+unix://${address.path.split("/").map(encodeURIComponent).join("/")}`;
+    }
     const { host, port } = address;
     return `eventmesh${this.#tls ? "+tls" : ""}://${host.includes(":") ? `[${host}]` : host}:${port}`;
   }
@@ -93,9 +95,7 @@ export class RunningBroker implements Broker {
   redirect(select: SessionSelector, target: RedirectInfo): number {
     // Refused even when nobody is there to be told.
     encodeRedirect(target);
-    const sessions = this.#select(select);
-    for (const session of sessions) session.redirect(target);
-    return sessions.length;
+    return this.#select(select).filter((session) => session.redirect(target)).length;
   }
 
   async disconnect(select: SessionSelector, options: GoodbyeOptions = {}): Promise<number> {
@@ -117,7 +117,9 @@ export class RunningBroker implements Broker {
   }
 
   #select(select: SessionSelector): Session[] {
-    if (typeof select === "function") return this.#known().filter((session) => select(inspectSession(session)));
+    if (typeof select === "function") {
+      return this.#known().filter((session) => select(inspectSession(session)));
+    }
     if (typeof select === "number") return this.#known().filter(({ id }) => id === select);
     throw new TypeError(`Cannot select sessions: expected an id or a function, got ${typeof select}`);
   }

@@ -1,23 +1,22 @@
-import { OverflowError, ProtocolError, TimeoutError } from "../errors.ts";
+import { ProtocolError, TimeoutError } from "../errors.ts";
 import {
   type Command,
+  encodeRedirect,
   FrameDecoder,
-  FrameWriter,
   type Header,
   type Packet,
   type Purpose,
   type RedirectInfo,
-  encodeRedirect,
 } from "../eventmesh/wire/mod.ts";
-import { Outbox } from "../flow/outbox.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import type { WheelTimer } from "../lifecycle/wheel.ts";
 import type { ServerConnection, Step, TransportHandler } from "../server/mod.ts";
 import type { PushCommand, PushSink } from "./consumer.ts";
 import type { Copy } from "./copy.ts";
 import type { Core } from "./core.ts";
-import { answerTo, DELIVERY_COUNT, emptyMessage, messageFrame, successFrame } from "./frames.ts";
+import { answerTo, messageFrame, successFrame } from "./frames.ts";
 import type { BrokerSettings } from "./options.ts";
+import { Outlet } from "./outlet.ts";
 import { CLOSING, QUIT } from "./refusals.ts";
 import type { Asker, Reply, Request } from "./request.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -46,25 +45,18 @@ export class Session implements TransportHandler, PushSink, Asker {
   readonly requests: Set<Request> = new Set();
   readonly #context: SessionContext;
   readonly #decoder: FrameDecoder;
-  readonly #writer: FrameWriter;
-  readonly #outbox: Outbox;
+  readonly #outlet: Outlet;
   readonly #over: Deferred<void> = deferred();
-  /** The client has said something after our goodbye: it has understood. */
-  readonly #answered: Deferred<void> = deferred();
   #identity: Identity | undefined = undefined;
   #subscriber: Subscriber | undefined = undefined;
   #hello: { cancel(reason: unknown): void } | undefined = undefined;
   #deadline: WheelTimer | undefined = undefined;
-  #stalled: WheelTimer | undefined = undefined;
-  /** The transport has taken less than it was given. */
-  #blocked = false;
-  /** Answers that were written since. */
-  #owed = 0;
   /** When the client has last sent anything. */
   #heard: number;
   #leaving = false;
   #closing = false;
-  #ended = false;
+  /** The client is about to go: it knows of a goodbye, ours or its own, or has sent FIN. */
+  #informed = false;
   /** Nothing that a drain could wait for will come. */
   #deaf = false;
   #failure: ProtocolError | undefined = undefined;
@@ -78,8 +70,13 @@ export class Session implements TransportHandler, PushSink, Asker {
     this.core = core;
     this.settings = settings;
     this.#decoder = new FrameDecoder({ maxFrame });
-    this.#writer = new FrameWriter({ maxFrame });
-    this.#outbox = new Outbox(connection.transport, this.#writer, () => this.#blocked = true);
+    this.#outlet = new Outlet(connection.transport, {
+      name: `session ${connection.id}`,
+      maxFrame,
+      patience: settings.sessionExpiry,
+      timers: core.timers,
+      onStuck: (reason) => this.#cut(reason),
+    });
     core.tick();
     this.#heard = core.time;
     this.#await(settings.helloTimeout, "say hello");
@@ -106,7 +103,7 @@ export class Session implements TransportHandler, PushSink, Asker {
   }
 
   get writable(): boolean {
-    return !this.#blocked;
+    return this.#outlet.writable;
   }
 
   /** Its whole life: resolves when the client has nothing more to say. */
@@ -135,64 +132,42 @@ export class Session implements TransportHandler, PushSink, Asker {
   end(): void {
     this.#deaf = true;
     this.#over.resolve();
-    this.#answered.resolve();
-    this.core.changed();
+    this.understood();
   }
 
   drain(): void {
     this.core.tick();
-    this.#blocked = false;
-    this.#owed = 0;
-    if (this.#stalled !== undefined) {
-      this.#stalled.cancel();
-      this.#stalled = undefined;
-      this.connection.transport.resume();
-    }
+    this.#outlet.drained();
     this.#subscriber?.consumer.wake();
   }
 
-  push(command: PushCommand, { deliveries, message, seq }: Copy): void {
-    const { body, protocol } = message;
-    if (deliveries === 1) {
-      this.#writer.templated(messageFrame(command, protocol), seq, body);
-    } else {
-      const properties = { protocoltype: protocol, [DELIVERY_COUNT]: String(deliveries) };
-      this.#writer.frame({ cmd: command, seq: String(seq), properties }, body);
-    }
-    this.#outbox.touch();
+  push(command: PushCommand, copy: Copy): void {
+    this.#outlet.push(command, copy);
   }
 
   reply({ protocol, seq, topic }: Request, reply: Reply): void {
-    if (this.#ended) return;
     if ("refusal" in reply) {
-      this.#send(
-        { cmd: "RESPONSE_TO_CLIENT", code: 1, desc: reply.refusal, seq, properties: { protocoltype: protocol } },
-        emptyMessage(protocol, topic, seq),
-      );
-      return;
+      this.#outlet.refuse("RESPONSE_TO_CLIENT", seq, reply.refusal, protocol, topic);
+    } else {
+      this.#outlet.sendTemplated(messageFrame("RESPONSE_TO_CLIENT", reply.protocol), seq, reply.body);
     }
-    this.#writer.templated(messageFrame("RESPONSE_TO_CLIENT", reply.protocol), seq, reply.body);
-    this.#written();
   }
 
   /** Says that what a packet asks for was done. */
   succeed(packet: Packet, properties?: Header["properties"]): void {
-    if (this.#ended) return;
     const { seq } = packet;
     const cmd = answerTo(packet.command!);
     if (seq === undefined || properties !== undefined) {
-      return this.#send({ cmd, desc: "success", seq, properties });
+      this.#outlet.send({ cmd, desc: "success", seq, properties });
+    } else {
+      this.#outlet.sendTemplated(successFrame(cmd), seq);
     }
-    this.#writer.templated(successFrame(cmd), seq);
-    this.#written();
   }
 
   /** Says that what a packet asks for was not done, and why. */
   refuse(packet: Packet, desc: string, cmd: Command = answerTo(packet.command!)): void {
-    const { seq } = packet;
-    if (cmd !== "RESPONSE_TO_CLIENT") return this.#send({ cmd, code: 1, desc, seq });
     const protocol = packet.property("protocoltype") === "cloudevents" ? "cloudevents" : "eventmeshmessage";
-    this.#send({ cmd, code: 1, desc, seq, properties: { protocoltype: protocol } }, emptyMessage(protocol, "", seq ?? ""));
+    this.#outlet.refuse(cmd, packet.seq, desc, protocol, "");
   }
 
   /** The hello is being looked at; `cancel` is called when that takes too long or the client is gone. */
@@ -224,51 +199,29 @@ export class Session implements TransportHandler, PushSink, Asker {
   leave(): void {
     if (this.#leaving) return;
     this.#leaving = true;
-    this.#answered.resolve();
+    this.understood();
     this.#stopPushes(false);
     this.#await(this.settings.goodbyeTimeout, "disconnect after the goodbye");
   }
 
   /** The client has understood our goodbye. */
   understood(): void {
-    this.#answered.resolve();
+    this.#informed = true;
+    this.core.changed();
   }
 
-  /** Asks the client to go to another server. It stays what it is until it goes, or its time is over. */
-  redirect(target: RedirectInfo): void {
-    if (this.#closing || this.#leaving) return;
-    this.#send({ cmd: "REDIRECT_TO_CLIENT" }, encodeRedirect(target));
+  /** Asks the client to go to another server, unless it is going anyway. It stays what it is until it goes. */
+  redirect(target: RedirectInfo): boolean {
+    if (this.#closing || this.#leaving) return false;
+    this.#outlet.send({ cmd: "REDIRECT_TO_CLIENT" }, encodeRedirect(target));
     this.#await(this.settings.goodbyeTimeout, "disconnect after a redirect");
+    return true;
   }
 
   readonly #emit = (packet: Packet): void => this.#context.dispatch(this, packet);
 
-  #send(header: Header, body?: string | Uint8Array): void {
-    if (this.#ended) return;
-    this.#writer.frame(header, body);
-    this.#written();
-  }
-
-  /** An answer was written. A client that asks and asks and takes no answer is not read any further. */
-  #written(): void {
-    this.#outbox.touch();
-    if (!this.#blocked) return;
-    const { transport } = this.connection;
-    if (++this.#owed >= answersOwed && this.#stalled === undefined) {
-      transport.pause();
-      this.#stalled = this.core.timers.add(this.settings.sessionExpiry, {
-        onDeadline: () => this.#cut(this.#timeout("read its answers", this.settings.sessionExpiry)),
-      });
-    }
-    const capacity = Math.max(bytesOwed, 4 * this.settings.maxFrame);
-    if (transport.buffered > capacity && !this.#ended) {
-      const message = `Cannot go on with session ${this.id}: it does not take its answers, ${capacity} bytes are waiting`;
-      this.#cut(new OverflowError(message, { capacity }));
-    }
-  }
-
   #cut(reason: unknown): void {
-    this.#ended = true;
+    this.#outlet.close();
     void this.connection.goodbye({ reason, grace: 0 });
   }
 
@@ -278,15 +231,10 @@ export class Session implements TransportHandler, PushSink, Asker {
     this.#deadline = this.core.timers.add(timeout, {
       onDeadline: () => {
         this.#deaf = true;
-        const reason = this.#timeout(what, timeout);
-        this.#hello?.cancel(reason);
+        const reason = new TimeoutError(`Session ${this.id} did not ${what} in ${timeout} ms`, { timeout });
         void this.connection.goodbye({ reason, ...(this.#identity === undefined ? { grace: 0 } : {}) });
       },
     });
-  }
-
-  #timeout(what: string, timeout: number): TimeoutError {
-    return new TimeoutError(`Session ${this.id} did not ${what} in ${timeout} ms`, { timeout });
   }
 
   #stopPushes(lost: boolean): void {
@@ -320,34 +268,27 @@ export class Session implements TransportHandler, PushSink, Asker {
     for (const request of [...this.requests]) this.core.requests.fail(request, CLOSING);
     if (this.#identity !== undefined && !this.#leaving && (!this.#deaf || this.#failure !== undefined)) {
       const desc = this.#failure?.message ?? QUIT;
-      this.#send({ cmd: "SERVER_GOODBYE_REQUEST", code: this.#failure === undefined ? 0 : 1, desc });
-      this.#outbox.flush();
+      this.#outlet.send({ cmd: "SERVER_GOODBYE_REQUEST", code: this.#failure === undefined ? 0 : 1, desc });
+      this.#outlet.flush();
       if (this.#failure === undefined) await this.#answer(step);
     }
-    this.#outbox.flush();
-    this.#ended = true;
+    this.#outlet.flush();
+    this.#outlet.close();
   }
 
   /** Gives the client a part of the time to take note, while both directions are still open. */
-  #answer(step: Step): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.core.timers.add(Math.min(answerTimeout, step.remaining() / 2), { onDeadline: resolve });
-      const leave = (): void => {
-        timer.cancel();
-        resolve();
-      };
-      void this.#answered.promise.then(leave);
-      step.signal.addEventListener("abort", leave, { once: true });
-    });
+  async #answer(step: Step): Promise<void> {
+    const timeout = Math.min(answerTimeout, step.remaining() / 2);
+    const timer = this.core.timers.add(timeout, { onDeadline: () => this.understood() });
+    await this.core.until(() => this.#informed, step.signal);
+    timer.cancel();
   }
 
   #release(): void {
-    this.#ended = true;
+    this.#outlet.close();
     this.#closing = true;
     this.#over.resolve();
-    this.#outbox.close();
     this.#deadline?.cancel();
-    this.#stalled?.cancel();
     this.#hello?.cancel(this.connection.signal.reason);
     this.core.tick();
     this.core.requests.abandon(this);
@@ -355,9 +296,5 @@ export class Session implements TransportHandler, PushSink, Asker {
   }
 }
 
-/** Answers that may be waiting in a transport that does not take them, before the client is not read any further. */
-const answersOwed = 1_024;
-/** Bytes that may be waiting there, at least, before the session is cut. */
-const bytesOwed = 16 * 1_048_576;
 /** Milliseconds that a client has for its answer to our goodbye, at most. */
 const answerTimeout = 1_000;

@@ -35,7 +35,11 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     name,
     announce,
     grace,
-    limits: { connections: limits.sessions, idleTimeout: sessionExpiry, handshakeTimeout: checked.helloTimeout },
+    limits: {
+      connections: limits.sessions,
+      idleTimeout: sessionExpiry,
+      handshakeTimeout: checked.helloTimeout,
+    },
   });
   await broker.listen();
   return broker;

@@ -39,7 +39,9 @@ export class Subscriber {
     const { topics } = this.#registry;
     for (const { topic } of items) {
       if (topic.trim() === "") return refused("topic to subscribe to is blank");
-      if (topic.length > MAX_TOPIC) return refused(`topic to subscribe to is longer than ${MAX_TOPIC} characters`);
+      if (topic.length > MAX_TOPIC) {
+        return refused(`topic to subscribe to is longer than ${MAX_TOPIC} characters`);
+      }
     }
     if (!topics.hasRoomFor(items.map(({ topic }) => topic))) return refused("too many topics");
     for (const item of items) {

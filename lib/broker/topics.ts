@@ -23,7 +23,8 @@ export class Topic {
 
   /** Nobody subscribes to it and nothing is held but retained messages. */
   get deserted(): boolean {
-    return this.subscribers === 0 && this.lanes.length === 0 && this.responders.length === 0 && this.pending.size === 0;
+    return this.subscribers === 0 && this.lanes.length === 0 && this.responders.length === 0 &&
+      this.pending.size === 0;
   }
 
   /** Keeps a message for late subscribers, in place of the oldest of `count`. */

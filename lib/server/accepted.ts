@@ -53,7 +53,7 @@ export class AcceptedConnection implements ServerConnection {
       name: `connection ${options.id} from ${options.transport.remote}`,
       limits: this.#limits,
       steps: {
-        intake: (step) => this.#steps.run("intake", step),
+        intake: (step) => this.#intake(step),
         drain: (step) => this.#drain(step),
         goodbye: (step) => this.#goodbye(step),
         force: () => this.#force(),
@@ -204,15 +204,20 @@ export class AcceptedConnection implements ServerConnection {
     return error === this.#lifecycle.reason || error === this.draining.reason || error === this.signal.reason;
   }
 
+  async #intake(step: Step): Promise<void> {
+    await this.#steps.run("intake", step);
+    this.#steps.close("intake");
+  }
+
   async #drain(step: Step): Promise<void> {
     await this.#steps.run("drain", step);
     await abortable(this.#handledOrStarted(), step.signal).catch(() => {});
     await this.#steps.run("drain", step);
+    this.#steps.close("drain");
     this.#drained.resolve();
   }
 
   async #goodbye(step: Step): Promise<void> {
-    this.#steps.close("intake", "drain");
     if (this.#turn !== undefined) await abortable(this.#turn, step.signal).catch(() => {});
     if (!this.#wire.destroyed) await this.#steps.run("goodbye", step);
     if (step.signal.aborted) return;

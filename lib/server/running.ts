@@ -241,7 +241,7 @@ export class RunningServer implements Server {
   async #release(step: Step): Promise<void> {
     const { farewell } = this.#lifecycle;
     for (const { name } of this.#connections.values()) farewell.hook({ name, duration: 0, ended: "timeout" });
-    await runHooks(this.#hooks, step, farewell);
+    do await runHooks(this.#hooks, step, farewell); while (this.#hooks.length > 0);
     this.#released = true;
   }
 

@@ -29,7 +29,10 @@ describe("a command", () => {
   it("that is a heartbeat is answered", async () => {
     await mesh.start();
     const client = await mesh.open();
-    expect(await client.request("HEARTBEAT_REQUEST")).toMatchObject({ command: "HEARTBEAT_RESPONSE", ...SUCCESS });
+    expect(await client.request("HEARTBEAT_REQUEST")).toMatchObject({
+      command: "HEARTBEAT_RESPONSE",
+      ...SUCCESS,
+    });
   });
 
   it("that has no handler is refused by its own name", async () => {
@@ -73,7 +76,10 @@ describe("subscribe and listen", () => {
     const client = await mesh.open({ group: "g" });
     expect(await client.subscribe(["t"])).toMatchObject({ command: "SUBSCRIBE_RESPONSE", ...SUCCESS });
     for (let i = 0; i < 3; i++) {
-      expect(await client.request("LISTEN_REQUEST")).toMatchObject({ command: "LISTEN_RESPONSE", ...SUCCESS });
+      expect(await client.request("LISTEN_REQUEST")).toMatchObject({
+        command: "LISTEN_RESPONSE",
+        ...SUCCESS,
+      });
     }
     await (await mesh.publisher()).publish("t", "once");
     expect((await client.settled()).map(dataOf)).toEqual(["once"]);
@@ -92,18 +98,38 @@ describe("subscribe and listen", () => {
     await mesh.start();
     const client = await mesh.publisher();
     const description = "java.lang.Exception: client purpose config is not sub";
-    expect(await client.request("LISTEN_REQUEST")).toMatchObject({ command: "LISTEN_RESPONSE", code: 1, description });
-    expect(await client.subscribe(["t"])).toMatchObject({ command: "SUBSCRIBE_RESPONSE", code: 1, description });
+    expect(await client.request("LISTEN_REQUEST")).toMatchObject({
+      command: "LISTEN_RESPONSE",
+      code: 1,
+      description,
+    });
+    expect(await client.subscribe(["t"])).toMatchObject({
+      command: "SUBSCRIBE_RESPONSE",
+      code: 1,
+      description,
+    });
   });
 
   it.each([
     ["no body", undefined, "java.lang.NullPointerException: subscriptionInfo is missing"],
-    ["a blank topic", encodeSubscription([{ topic: "a" }]).replace('"a"', '" "'), "java.lang.Exception: topic to subscribe to is blank"],
-    ["an unknown mode", '{"topicList":[{"topic":"a","mode":"clustering"}]}', /must be a mode by its exact name/],
+    [
+      "a blank topic",
+      encodeSubscription([{ topic: "a" }]).replace('"a"', '" "'),
+      "java.lang.Exception: topic to subscribe to is blank",
+    ],
+    [
+      "an unknown mode",
+      '{"topicList":[{"topic":"a","mode":"clustering"}]}',
+      /must be a mode by its exact name/,
+    ],
     ["an unknown type", '{"topicList":[{"topic":"a","type":"sync"}]}', /must be a type by its exact name/],
     ["topics as plain texts", '{"topicList":["a"]}', /topicList\.0 must be an object/],
     ["one topic of several that is wrong", '{"topicList":[{"topic":"a"},{"topic":""}]}', /blank/],
-    ["a topic without end", JSON.stringify({ topicList: [{ topic: "t".repeat(1_025) }] }), /longer than 1024/],
+    [
+      "a topic without end",
+      JSON.stringify({ topicList: [{ topic: "t".repeat(1_025) }] }),
+      /longer than 1024/,
+    ],
   ])("SUBSCRIBE with %s subscribes to nothing, and the connection stays", async (_, body, reason) => {
     await mesh.start();
     const client = await mesh.open();
@@ -118,7 +144,10 @@ describe("subscribe and listen", () => {
     await mesh.start({ limits: { topics: 3 } });
     const client = await mesh.open();
     expect(await client.subscribe(["a", "b"])).toMatchObject(SUCCESS);
-    expect(await client.subscribe(["c", "d"])).toMatchObject({ code: 1, description: "java.lang.Exception: too many topics" });
+    expect(await client.subscribe(["c", "d"])).toMatchObject({
+      code: 1,
+      description: "java.lang.Exception: too many topics",
+    });
     expect(await client.subscribe(["c", "a", "c"])).toMatchObject(SUCCESS);
     expect(mesh.broker.inspect().sessions[0]!.topics).toEqual(["a", "b", "c"]);
   });
@@ -154,7 +183,10 @@ describe("a client's goodbye", () => {
     await publisher.publish("t", "one");
     await publisher.publish("t", "two");
     const one = await client.expect("ASYNC_MESSAGE_TO_CLIENT");
-    expect(await client.request("CLIENT_GOODBYE_REQUEST")).toMatchObject({ command: "CLIENT_GOODBYE_RESPONSE", ...SUCCESS });
+    expect(await client.request("CLIENT_GOODBYE_REQUEST")).toMatchObject({
+      command: "CLIENT_GOODBYE_RESPONSE",
+      ...SUCCESS,
+    });
     await publisher.publish("t", "three");
     client.ack(one);
     expect((await client.settled()).map(dataOf)).toEqual(["two"]);
@@ -178,8 +210,14 @@ describe("a client's goodbye", () => {
 describe("bad bytes", () => {
   it.each([
     ["another protocol", "GET / HTTP/1.1\r\n\r\n"],
-    ["a frame above the limit", new Uint8Array([...new TextEncoder().encode("EventMesh0000"), 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1])],
-    ["a header that is not JSON", new Uint8Array([...new TextEncoder().encode("EventMesh0000"), 0, 0, 0, 15, 0, 0, 0, 2, 0x7b, 0x7b])],
+    [
+      "a frame above the limit",
+      new Uint8Array([...new TextEncoder().encode("EventMesh0000"), 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1]),
+    ],
+    [
+      "a header that is not JSON",
+      new Uint8Array([...new TextEncoder().encode("EventMesh0000"), 0, 0, 0, 15, 0, 0, 0, 2, 0x7b, 0x7b]),
+    ],
     ["no header", new Uint8Array([...new TextEncoder().encode("EventMesh0000"), 0, 0, 0, 13, 0, 0, 0, 0])],
   ])("(%s) end their connection with a ProtocolError, and no other", async (_, bytes) => {
     await mesh.start();
@@ -199,19 +237,23 @@ describe("bad bytes", () => {
     await mesh.start();
     const one = await mesh.open();
     const header = '{"cmd":"FLY_TO_THE_MOON","seq":"1"}';
-    one.sendBytes(new Uint8Array([
-      ...new TextEncoder().encode("EventMesh0000"),
-      0,
-      0,
-      0,
-      13 + header.length,
-      0,
-      0,
-      0,
-      header.length,
-      ...new TextEncoder().encode(header),
-    ]));
-    expect((await one.expect("SERVER_GOODBYE_REQUEST")).description).toBe('Cannot carry out "FLY_TO_THE_MOON": it is no command');
+    one.sendBytes(
+      new Uint8Array([
+        ...new TextEncoder().encode("EventMesh0000"),
+        0,
+        0,
+        0,
+        13 + header.length,
+        0,
+        0,
+        0,
+        header.length,
+        ...new TextEncoder().encode(header),
+      ]),
+    );
+    expect((await one.expect("SERVER_GOODBYE_REQUEST")).description).toBe(
+      'Cannot carry out "FLY_TO_THE_MOON": it is no command',
+    );
     const other = await mesh.open();
     other.send({ cmd: "HEARTBEAT_REQUEST", seq: "9".repeat(2_000) });
     expect((await other.expect("SERVER_GOODBYE_REQUEST")).description).toMatch(/seq has 2000 characters/);
@@ -230,10 +272,10 @@ describe("silence", () => {
   });
 
   it("is broken by anything that a client sends", async () => {
-    await mesh.start({ sessionExpiry: 80 });
+    await mesh.start({ sessionExpiry: 300 });
     const client = await mesh.subscriber("g", "t");
     const start = performance.now();
-    for (let i = 0; performance.now() - start < 250 && i < 100_000; i++) {
+    for (let i = 0; performance.now() - start < 700 && i < 100_000; i++) {
       client.send({ cmd: "ASYNC_MESSAGE_TO_CLIENT_ACK", seq: "1" });
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -5,10 +5,18 @@ import type { SubscriptionMode, SubscriptionType } from "../../lib/eventmesh/wir
 import { type FakeSession, Model, type SeenPush } from "./model.ts";
 
 type Action =
-  | { readonly do: "enter"; readonly group: number; readonly topics: readonly number[]; readonly mode: number }
+  | {
+    readonly do: "enter";
+    readonly group: number;
+    readonly topics: readonly number[];
+    readonly mode: number;
+  }
   | { readonly do: "publish"; readonly topic: number; readonly count: number }
   | { readonly do: "ack"; readonly who: number; readonly at: number; readonly count: number }
-  | { readonly do: "block" | "unblock" | "kill" | "leave" | "unsubscribe" | "resubscribe"; readonly who: number }
+  | {
+    readonly do: "block" | "unblock" | "kill" | "leave" | "unsubscribe" | "resubscribe";
+    readonly who: number;
+  }
   | { readonly do: "request"; readonly who: number; readonly topic: number; readonly ttl: number }
   | { readonly do: "respond"; readonly who: number; readonly at: number }
   | { readonly do: "wait"; readonly time: number };
@@ -25,21 +33,51 @@ const actions: fc.Arbitrary<Action[]> = fc.array(
         mode: fc.nat(9),
       }),
     },
-    { weight: 8, arbitrary: fc.record({ do: fc.constant("publish" as const), topic: fc.nat(2), count: fc.integer({ min: 1, max: 8 }) }) },
     {
       weight: 8,
-      arbitrary: fc.record({ do: fc.constant("ack" as const), who: index, at: fc.nat(5), count: fc.integer({ min: 1, max: 8 }) }),
+      arbitrary: fc.record({
+        do: fc.constant("publish" as const),
+        topic: fc.nat(2),
+        count: fc.integer({ min: 1, max: 8 }),
+      }),
+    },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        do: fc.constant("ack" as const),
+        who: index,
+        at: fc.nat(5),
+        count: fc.integer({ min: 1, max: 8 }),
+      }),
     },
     {
       weight: 4,
       arbitrary: fc.record({
-        do: fc.constantFrom("block" as const, "unblock" as const, "kill" as const, "leave" as const, "unsubscribe" as const, "resubscribe" as const),
+        do: fc.constantFrom(
+          "block" as const,
+          "unblock" as const,
+          "kill" as const,
+          "leave" as const,
+          "unsubscribe" as const,
+          "resubscribe" as const,
+        ),
         who: index,
       }),
     },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant("request" as const), who: index, topic: fc.nat(2), ttl: fc.constantFrom(10, 3_000) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant("request" as const),
+        who: index,
+        topic: fc.nat(2),
+        ttl: fc.constantFrom(10, 3_000),
+      }),
+    },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("respond" as const), who: index, at: fc.nat(5) }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), time: fc.constantFrom(1, 50, 1_000) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant("wait" as const), time: fc.constantFrom(1, 50, 1_000) }),
+    },
   ),
   { minLength: 5, maxLength: 120, size: "max" },
 );
@@ -160,7 +198,9 @@ class World {
     const { core } = this.model;
     const text = `m${++this.#messages}`;
     const lanes = core.topics.get(topic)?.lanes ?? [];
-    const groups = lanes.filter(({ kind, members }) => kind === "shared" && members.length > 0).map(({ owner }) => owner);
+    const groups = lanes.filter(({ kind, members }) => kind === "shared" && members.length > 0).map((
+      { owner },
+    ) => owner);
     core.ledger.published++;
     if (this.model.publish(topic, text) === undefined) {
       core.ledger.confirmed++;
@@ -174,7 +214,9 @@ class World {
     const { model } = this;
     switch (action.do) {
       case "ack":
-        for (let i = 0; i < action.count; i++) session.ack(Math.min(action.at, Math.max(0, session.open.length - 1)));
+        for (let i = 0; i < action.count; i++) {
+          session.ack(Math.min(action.at, Math.max(0, session.open.length - 1)));
+        }
         break;
       case "block":
         session.block();
@@ -220,89 +262,101 @@ function ordinary(session: FakeSession): FakeSession["pushes"] {
 
 describe("a broker under random traffic", () => {
   it("loses nothing, and delivers twice only what it says to deliver again", () => {
-    fc.assert(fc.property(actions, (list) => {
-      const world = new World({ ackTimeout: 100, unackedPerSession: 3 });
-      world.run(list);
-      world.settle();
-      const { core } = world.model;
-      expect(core.ledger.drops).toMatchObject({ overflow: 0, deliveries: 0, absence: 0, end: 0 });
-      const acked = new Set<string>();
-      const seen = new Set<string>();
-      for (const { command, copy, deliveries, group, text } of world.pushes()) {
-        if (command === "BROADCAST_MESSAGE_TO_CLIENT") continue;
-        const key = `${group} ${text}`;
-        holds(seen.has(key) === deliveries > 1, `${key}, push ${deliveries}`);
-        seen.add(key);
-        if (copy.list === undefined) acked.add(key);
-      }
-      for (const [text, groups] of world.expected) {
-        for (const group of groups) holds(acked.has(`${group} ${text}`), `${text} for ${group}`);
-      }
-      expect(core.inFlight).toBe(0);
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(actions, (list) => {
+        const world = new World({ ackTimeout: 100, unackedPerSession: 3 });
+        world.run(list);
+        world.settle();
+        const { core } = world.model;
+        expect(core.ledger.drops).toMatchObject({ overflow: 0, deliveries: 0, absence: 0, end: 0 });
+        const acked = new Set<string>();
+        const seen = new Set<string>();
+        for (const { command, copy, deliveries, group, text } of world.pushes()) {
+          if (command === "BROADCAST_MESSAGE_TO_CLIENT") continue;
+          const key = `${group} ${text}`;
+          holds(seen.has(key) === deliveries > 1, `${key}, push ${deliveries}`);
+          seen.add(key);
+          if (copy.list === undefined) acked.add(key);
+        }
+        for (const [text, groups] of world.expected) {
+          for (const group of groups) holds(acked.has(`${group} ${text}`), `${text} for ${group}`);
+        }
+        expect(core.inFlight).toBe(0);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("keeps the order per session and topic", () => {
-    fc.assert(fc.property(actions, (list) => {
-      const world = new World({ ackTimeout: 100, unackedPerSession: 3 });
-      world.run(list);
-      for (const session of world.everyone) {
-        // By queue: who has subscribed in another mode before sees the topic from another side.
-        const last = new Map<unknown, number>();
-        for (const { copy: { home, message }, deliveries, topic } of ordinary(session)) {
-          if (deliveries > 1) continue;
-          holds(message.order > (last.get(home) ?? 0), `order of ${topic}`);
-          last.set(home, message.order);
+    fc.assert(
+      fc.property(actions, (list) => {
+        const world = new World({ ackTimeout: 100, unackedPerSession: 3 });
+        world.run(list);
+        for (const session of world.everyone) {
+          // By queue: who has subscribed in another mode before sees the topic from another side.
+          const last = new Map<unknown, number>();
+          for (const { copy: { home, message }, deliveries, topic } of ordinary(session)) {
+            if (deliveries > 1) continue;
+            holds(message.order > (last.get(home) ?? 0), `order of ${topic}`);
+            last.set(home, message.order);
+          }
         }
-      }
-    }), { numRuns: 300 });
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("keeps every bound, and its ledger balances in the end", () => {
-    fc.assert(fc.property(actions, fc.nat(3), (list, retain) => {
-      const world = new World({
-        ackTimeout: 100,
-        unackedPerSession: 2,
-        queue: 5,
-        maxDeliveries: 3,
-        groupExpiry: 500,
-        memory: 12_000,
-        pendingRequests: 4,
-        retain,
-      });
-      world.run(list);
-      const { core, timers } = world.model;
-      core.pause();
-      for (const session of world.live) session.close(true);
-      core.end();
-      world.check();
-      const { ledger } = core;
-      expect(ledger.published).toBe(ledger.confirmed + ledger.rejected + ledger.unconfirmed);
-      expect(ledger.received).toBe(ledger.acked + ledger.returned + ledger.dropped);
-      expect({ memory: core.memory.used, topics: core.topics.size, groups: core.groups.size }).toEqual({
-        memory: 0,
-        topics: 0,
-        groups: 0,
-      });
-      expect({ timers: timers.size, flights: core.inFlight, requests: core.requests.size }).toEqual({
-        timers: 0,
-        flights: 0,
-        requests: 0,
-      });
-    }), { numRuns: 400 });
+    fc.assert(
+      fc.property(actions, fc.nat(3), (list, retain) => {
+        const world = new World({
+          ackTimeout: 100,
+          unackedPerSession: 2,
+          queue: 5,
+          maxDeliveries: 3,
+          groupExpiry: 500,
+          memory: 12_000,
+          pendingRequests: 4,
+          retain,
+        });
+        world.run(list);
+        const { core, timers } = world.model;
+        core.pause();
+        for (const session of world.live) session.close(true);
+        core.end();
+        world.check();
+        const { ledger } = core;
+        expect(ledger.published).toBe(ledger.confirmed + ledger.rejected + ledger.unconfirmed);
+        expect(ledger.received).toBe(ledger.acked + ledger.returned + ledger.dropped);
+        expect({ memory: core.memory.used, topics: core.topics.size, groups: core.groups.size }).toEqual({
+          memory: 0,
+          topics: 0,
+          groups: 0,
+        });
+        expect({ timers: timers.size, flights: core.inFlight, requests: core.requests.size }).toEqual({
+          timers: 0,
+          flights: 0,
+          requests: 0,
+        });
+      }),
+      { numRuns: 400 },
+    );
   });
 
   it("answers or abandons every request", () => {
-    fc.assert(fc.property(actions, (list) => {
-      const world = new World({ ackTimeout: 100, unackedPerSession: 3, pendingRequests: 5 });
-      world.run(list);
-      world.model.timers.advance(5_000);
-      expect(world.model.core.requests.size).toBe(0);
-      for (const session of world.everyone) {
-        const seqs = session.replies.map(({ seq }) => seq);
-        expect(new Set(seqs).size).toBe(seqs.length);
-        expect(session.subscriber.consumer.owed).toBe(0);
-      }
-    }), { numRuns: 200 });
+    fc.assert(
+      fc.property(actions, (list) => {
+        const world = new World({ ackTimeout: 100, unackedPerSession: 3, pendingRequests: 5 });
+        world.run(list);
+        world.model.timers.advance(5_000);
+        expect(world.model.core.requests.size).toBe(0);
+        for (const session of world.everyone) {
+          const seqs = session.replies.map(({ seq }) => seq);
+          expect(new Set(seqs).size).toBe(seqs.length);
+          expect(session.subscriber.consumer.owed).toBe(0);
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
 });

@@ -10,7 +10,11 @@ describe("hello", () => {
   it("is answered with success and the window for publishes", async () => {
     await mesh.start({ window: 77 });
     const answer = await (await mesh.connect()).hello();
-    expect(answer).toMatchObject({ command: "HELLO_RESPONSE", ...SUCCESS, properties: { publishwindow: "77" } });
+    expect(answer).toMatchObject({
+      command: "HELLO_RESPONSE",
+      ...SUCCESS,
+      properties: { publishwindow: "77" },
+    });
   });
 
   it("advertises a window of 1024 by default", async () => {
@@ -21,12 +25,20 @@ describe("hello", () => {
   it.each([
     ["no body", undefined, "java.lang.NullPointerException: user agent is missing"],
     ["a body that is null", "null", "java.lang.NullPointerException: user agent is missing"],
-    ["no version", { version: undefined }, "java.lang.NullPointerException: version of the user agent is missing"],
+    [
+      "no version",
+      { version: undefined },
+      "java.lang.NullPointerException: version of the user agent is missing",
+    ],
     ["another purpose", { purpose: "SUB" }, /^java\.lang\.Exception: client purpose config is error/],
     ["no purpose", { purpose: undefined }, /^java\.lang\.Exception: client purpose config is error/],
     ["a blank group", { group: "  " }, "java.lang.Exception: client group is blank"],
     ["no group", { group: undefined }, "java.lang.Exception: client group is blank"],
-    ["a group without end", { group: "g".repeat(2_000) }, "java.lang.Exception: client group is longer than 1024 characters"],
+    [
+      "a group without end",
+      { group: "g".repeat(2_000) },
+      "java.lang.Exception: client group is longer than 1024 characters",
+    ],
     ["a body that is not JSON", "{", /^java\.lang\.Exception: Cannot decode the body of HELLO_REQUEST/],
     ["a body that is no user agent", "[]", /^java\.lang\.Exception: Cannot decode the body of HELLO_REQUEST/],
   ])("with %s is refused with a reason, and the connection ended", async (_, change, reason) => {
@@ -76,18 +88,20 @@ describe("hello", () => {
 });
 
 describe("before hello", () => {
-  it.each([
-    ["HEARTBEAT_REQUEST", "HEARTBEAT_RESPONSE"],
-    ["SUBSCRIBE_REQUEST", "SUBSCRIBE_RESPONSE"],
-    ["LISTEN_REQUEST", "LISTEN_RESPONSE"],
-    ["UNSUBSCRIBE_REQUEST", "UNSUBSCRIBE_RESPONSE"],
-    ["ASYNC_MESSAGE_TO_SERVER", "ASYNC_MESSAGE_TO_SERVER_ACK"],
-    ["BROADCAST_MESSAGE_TO_SERVER", "BROADCAST_MESSAGE_TO_SERVER_ACK"],
-    ["REQUEST_TO_SERVER", "RESPONSE_TO_CLIENT"],
-    ["CLIENT_GOODBYE_REQUEST", "CLIENT_GOODBYE_RESPONSE"],
-    ["SYS_LOG_TO_LOGSERVER", "SYS_LOG_TO_LOGSERVER"],
-    ["ASYNC_MESSAGE_TO_CLIENT_ACK", "ASYNC_MESSAGE_TO_CLIENT_ACK"],
-  ] as const)("%s is refused with %s, and the connection stays", async (command, answer) => {
+  it.each(
+    [
+      ["HEARTBEAT_REQUEST", "HEARTBEAT_RESPONSE"],
+      ["SUBSCRIBE_REQUEST", "SUBSCRIBE_RESPONSE"],
+      ["LISTEN_REQUEST", "LISTEN_RESPONSE"],
+      ["UNSUBSCRIBE_REQUEST", "UNSUBSCRIBE_RESPONSE"],
+      ["ASYNC_MESSAGE_TO_SERVER", "ASYNC_MESSAGE_TO_SERVER_ACK"],
+      ["BROADCAST_MESSAGE_TO_SERVER", "BROADCAST_MESSAGE_TO_SERVER_ACK"],
+      ["REQUEST_TO_SERVER", "RESPONSE_TO_CLIENT"],
+      ["CLIENT_GOODBYE_REQUEST", "CLIENT_GOODBYE_RESPONSE"],
+      ["SYS_LOG_TO_LOGSERVER", "SYS_LOG_TO_LOGSERVER"],
+      ["ASYNC_MESSAGE_TO_CLIENT_ACK", "ASYNC_MESSAGE_TO_CLIENT_ACK"],
+    ] as const,
+  )("%s is refused with %s, and the connection stays", async (command, answer) => {
     await mesh.start();
     const client = await mesh.connect();
     expect(await client.request(command)).toMatchObject({
@@ -181,7 +195,10 @@ describe("authenticate", () => {
     const client = await mesh.connect();
     const answer = client.hello();
     expect(await client.request("HEARTBEAT_REQUEST")).toMatchObject({ code: 1 });
-    expect(await client.hello()).toMatchObject({ code: 1, description: "java.lang.Exception: hello is being processed" });
+    expect(await client.hello()).toMatchObject({
+      code: 1,
+      description: "java.lang.Exception: hello is being processed",
+    });
     decide(true);
     expect(await answer).toMatchObject(SUCCESS);
     expect(asked).toBe(1);

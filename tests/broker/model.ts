@@ -27,7 +27,9 @@ export class FakeTimers implements Timers {
   advance(delay: number): void {
     const end = this.time + delay;
     for (let rounds = 0; rounds < 100_000; rounds++) {
-      const next = [...this.#set].filter(({ due }) => due <= end).sort((one, other) => one.due - other.due)[0];
+      const next = [...this.#set].filter(({ due }) =>
+        due <= end
+      ).sort((one, other) => one.due - other.due)[0];
       if (next === undefined) break;
       this.time = Math.max(this.time, next.due);
       this.#set.delete(next);
@@ -58,9 +60,9 @@ export class FakeSession implements PushSink, Asker {
   writable = true;
   readonly #core: Core;
 
-  constructor(core: Core, readonlyId: number, group: string) {
+  constructor(core: Core, id: number, group: string) {
     this.#core = core;
-    this.subscriber = core.enter(readonlyId, group, this)!;
+    this.subscriber = core.enter(id, group, this)!;
   }
 
   push(command: PushCommand, copy: Copy): void {
@@ -80,7 +82,11 @@ export class FakeSession implements PushSink, Asker {
     return this.pushes.map(({ text }) => text);
   }
 
-  subscribe(topic: string, mode: SubscriptionMode = "CLUSTERING", type: SubscriptionType = "ASYNC"): string | undefined {
+  subscribe(
+    topic: string,
+    mode: SubscriptionMode = "CLUSTERING",
+    type: SubscriptionType = "ASYNC",
+  ): string | undefined {
     return this.subscriber.subscribe([{ topic, mode, type }]);
   }
 
@@ -166,7 +172,13 @@ export class Model {
     return this.core.publish(topic, "eventmeshmessage", bodyOf(topic, text));
   }
 
-  request(asker: FakeSession, topic: string, text: string, ttl = 3_000, seq = text): string | undefined {
+  request(
+    asker: FakeSession,
+    topic: string,
+    text: string,
+    ttl = 3_000,
+    seq: string = text,
+  ): string | undefined {
     this.core.tick();
     return this.core.request({
       asker,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type FakeSession, Model, replyText } from "./model.ts";
 
-const replies = ({ replies }: FakeSession): [string, string][] => replies.map(({ seq, reply }) => [seq, replyText(reply)]);
+const replies = ({ replies }: FakeSession): [string, string][] =>
+  replies.map(({ seq, reply }) => [seq, replyText(reply)]);
 
 describe("a request", () => {
   it("goes to one member of the group, and its reply to the requester under the requester's number", () => {
@@ -32,7 +33,10 @@ describe("a request", () => {
   it("gets the first reply of several groups; later ones are counted and go nowhere", () => {
     const model = new Model();
     const asker = model.session("askers");
-    const [one, other] = [model.listener("one", "t", "CLUSTERING", "SYNC"), model.listener("other", "t", "CLUSTERING", "SYNC")];
+    const [one, other] = [
+      model.listener("one", "t", "CLUSTERING", "SYNC"),
+      model.listener("other", "t", "CLUSTERING", "SYNC"),
+    ];
     model.request(asker, "t", "question");
     expect(model.respond(other.pushes[0]!, "first")).toBe(true);
     expect(model.respond(one.pushes[0]!, "second")).toBe(false);
@@ -43,7 +47,10 @@ describe("a request", () => {
   it("is taken back from groups that have not begun with it", () => {
     const model = new Model();
     const asker = model.session("askers");
-    const [busy, quick] = [model.listener("busy", "t", "CLUSTERING", "SYNC"), model.listener("quick", "t", "CLUSTERING", "SYNC")];
+    const [busy, quick] = [
+      model.listener("busy", "t", "CLUSTERING", "SYNC"),
+      model.listener("quick", "t", "CLUSTERING", "SYNC"),
+    ];
     busy.block();
     model.request(asker, "t", "question");
     model.respond(quick.pushes[0]!, "answer");

@@ -79,9 +79,8 @@ describe.each(fixtures)("a connection over $kind", (on) => {
     "still pushes bytes while its goodbye step waits for an answer",
     rigTest(on, async (rig) => {
       const seen: string[] = [];
-      const { connection, peer } = await pair(rig, ({ closed, onPhase, transport }) => {
+      const { connection, peer } = await pair(rig, ({ closed, transport }) => {
         transport.start({ data: (chunk) => void seen.push(textOf(chunk)), end() {}, drain() {} });
-        onPhase;
         return closed;
       });
       connection.onPhase("goodbye", async () => {

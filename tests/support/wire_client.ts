@@ -1,9 +1,9 @@
 import {
   type Command,
-  type EventProtocol,
   encodeEvent,
   encodeSubscription,
   encodeUserAgent,
+  type EventProtocol,
   FrameDecoder,
   FrameWriter,
   type Header,
@@ -75,7 +75,10 @@ export class WireClient {
   }
 
   /** Connects, and says nothing. */
-  static async connect(url: string, { network = systemNetwork(), tls }: WireClientOptions = {}): Promise<WireClient> {
+  static async connect(
+    url: string,
+    { network = systemNetwork(), tls }: WireClientOptions = {},
+  ): Promise<WireClient> {
     const { protocol, hostname, port, pathname } = new URL(url);
     const host = hostname.replace(/^\[|\]$/g, "");
     const target = protocol === "eventmesh+unix:"
@@ -234,7 +237,11 @@ export class WireClient {
       };
       const timer = setTimeout(() => {
         leave();
-        reject(new Error(`Waited ${timeout} ms in vain for ${what}; there are ${this.inbox.map(({ name }) => name)}`));
+        reject(
+          new Error(
+            `Waited ${timeout} ms in vain for ${what}; there are ${this.inbox.map(({ name }) => name)}`,
+          ),
+        );
       }, timeout);
       const leave = (): void => {
         clearTimeout(timer);

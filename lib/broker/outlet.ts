@@ -1,0 +1,136 @@
+import { OverflowError, TimeoutError } from "../errors.ts";
+import {
+  type Command,
+  type EventProtocol,
+  type FrameTemplate,
+  FrameWriter,
+  type Header,
+} from "../eventmesh/wire/mod.ts";
+import { Outbox } from "../flow/outbox.ts";
+import type { WheelTimer } from "../lifecycle/wheel.ts";
+import type { Transport } from "../server/mod.ts";
+import type { PushCommand } from "./consumer.ts";
+import type { Timers } from "./context.ts";
+import type { Copy } from "./copy.ts";
+import { DELIVERY_COUNT, emptyMessage, messageFrame } from "./frames.ts";
+
+/** What an {@linkcode Outlet} goes by. */
+export interface OutletOptions {
+  /** Whose it is, for messages. */
+  readonly name: string;
+  /** Bytes. */
+  readonly maxFrame: number;
+  /** Milliseconds that a peer may take nothing while it is not read. */
+  readonly patience: number;
+  readonly timers: Timers;
+  /** The peer takes nothing: this is why it is cut. */
+  onStuck(reason: unknown): void;
+}
+
+/**
+ * What goes out to one client: the frames of one tick in one write. Pushes stop when the transport is full. Answers
+ * cannot, so a client that asks and asks and takes no answer is not read any further until it does, and cut when it
+ * does not.
+ */
+export class Outlet {
+  readonly #transport: Transport;
+  readonly #options: OutletOptions;
+  readonly #writer: FrameWriter;
+  readonly #outbox: Outbox;
+  #stalled: WheelTimer | undefined = undefined;
+  /** The transport has taken less than it was given. */
+  #blocked = false;
+  /** Answers that were written since. */
+  #owed = 0;
+  #closed = false;
+
+  constructor(transport: Transport, options: OutletOptions) {
+    this.#transport = transport;
+    this.#options = options;
+    this.#writer = new FrameWriter({ maxFrame: options.maxFrame });
+    this.#outbox = new Outbox(transport, this.#writer, () => this.#blocked = true);
+  }
+
+  /** The transport has room. */
+  get writable(): boolean {
+    return !this.#blocked;
+  }
+
+  push(command: PushCommand, { deliveries, message, seq }: Copy): void {
+    if (this.#closed) return;
+    const { body, protocol } = message;
+    if (deliveries === 1) {
+      this.#writer.templated(messageFrame(command, protocol), seq, body);
+    } else {
+      const properties = { protocoltype: protocol, [DELIVERY_COUNT]: String(deliveries) };
+      this.#writer.frame({ cmd: command, seq: String(seq), properties }, body);
+    }
+    this.#outbox.touch();
+  }
+
+  send(header: Header, body?: string | Uint8Array): void {
+    if (this.#closed) return;
+    this.#writer.frame(header, body);
+    this.#written();
+  }
+
+  sendTemplated(template: FrameTemplate, seq: string, body?: Uint8Array): void {
+    if (this.#closed) return;
+    this.#writer.templated(template, seq, body);
+    this.#written();
+  }
+
+  /** Sends a refusal; one that answers a request has a body that every client can read. */
+  refuse(cmd: Command, seq: string | undefined, desc: string, protocol: EventProtocol, topic: string): void {
+    const header = { cmd, code: 1, desc, seq };
+    if (cmd !== "RESPONSE_TO_CLIENT") return this.send(header);
+    this.send(
+      { ...header, properties: { protocoltype: protocol } },
+      emptyMessage(protocol, topic, seq ?? ""),
+    );
+  }
+
+  /** Hands over everything now. */
+  flush(): void {
+    this.#outbox.flush();
+  }
+
+  /** The transport has room again. */
+  drained(): void {
+    this.#blocked = false;
+    this.#owed = 0;
+    if (this.#stalled === undefined) return;
+    this.#stalled.cancel();
+    this.#stalled = undefined;
+    this.#transport.resume();
+  }
+
+  /** Nothing goes out any more. */
+  close(): void {
+    this.#closed = true;
+    this.#stalled?.cancel();
+    this.#stalled = undefined;
+  }
+
+  #written(): void {
+    this.#outbox.touch();
+    if (!this.#blocked) return;
+    const { maxFrame, name, onStuck, patience, timers } = this.#options;
+    if (++this.#owed >= answersOwed && this.#stalled === undefined) {
+      this.#transport.pause();
+      const message = `Cannot go on with ${name}: it took no answer in ${patience} ms`;
+      const onDeadline = (): void => onStuck(new TimeoutError(message, { timeout: patience }));
+      this.#stalled = timers.add(patience, { onDeadline });
+    }
+    const capacity = Math.max(bytesOwed, 4 * maxFrame);
+    if (this.#transport.buffered <= capacity) return;
+    const message =
+      `Cannot go on with ${name}: it takes no answers, and more than ${capacity} bytes are waiting`;
+    onStuck(new OverflowError(message, { capacity }));
+  }
+}
+
+/** Answers that may be waiting in a transport that does not take them, before the client is not read any further. */
+const answersOwed = 1_024;
+/** Bytes that may be waiting there, at least, before the client is cut. */
+const bytesOwed = 16 * 1_048_576;
