@@ -1,54 +1,46 @@
 import process from "node:process";
-import { abortable } from "../lifecycle/mod.ts";
+import { abortable, type AbortOptions } from "../lifecycle/mod.ts";
+import { Failure } from "./command.ts";
 
 /** Where a command writes: results to standard output, everything else to standard error. */
 export interface Console {
-  /** Standard error is a terminal: progress may be shown live. */
+  /** Standard error is a terminal: what happens may be shown live. */
   readonly live: boolean;
-  /** Writes a line of result; resolves when there is room for more. */
-  print(line: string, options?: { signal?: AbortSignal }): Promise<void>;
+  /** Aborts when whoever was reading has gone. That is a reason to end, and no error. */
+  readonly left: AbortSignal;
+  /** Writes a line of result. Resolves when there is room for more, with whether somebody still reads. */
+  print(line: string, options?: AbortOptions): Promise<boolean>;
   /** Writes a line for people. */
   note(line: string): void;
 }
 
-/** The console of the process. A reader that closes its end early is told to `onClosed`, and nothing is an error. */
-export function processConsole(onClosed: () => void): Console {
-  let closed = false;
-  const ignore = (error: Error & { code?: string }): void => {
-    if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") return;
-    if (!closed) onClosed();
-    closed = true;
+/** The console of the process. */
+export function processConsole(): Console {
+  const left = new AbortController();
+  const leave = (error: NodeJS.ErrnoException | null | undefined): boolean => {
+    const gone = error?.code === "EPIPE" || error?.code === "ERR_STREAM_DESTROYED";
+    if (gone) left.abort();
+    return gone;
   };
-  process.stdout.on("error", ignore);
-  process.stderr.on("error", ignore);
+  // A listener, because a stream without one throws; what it is told, the callback of the write is told too.
+  process.stdout.on("error", leave);
+  process.stderr.on("error", leave);
+  const write = (line: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      process.stdout.write(`${line}\n`, (error) => {
+        if (!error || leave(error)) resolve();
+        else reject(new Failure(`Cannot write to standard output: ${error.message}`));
+      });
+    });
   return {
     live: process.stderr.isTTY === true,
-    async print(line, options) {
-      if (closed) return;
-      const written = new Promise<void>((resolve) => process.stdout.write(`${line}\n`, () => resolve()));
-      await abortable(written, options?.signal);
+    left: left.signal,
+    async print(line, { signal } = {}) {
+      if (!left.signal.aborted) await abortable(write(line), signal);
+      return !left.signal.aborted;
     },
     note(line) {
-      if (!closed) process.stderr.write(`${line}\n`);
+      if (!left.signal.aborted) process.stderr.write(`${line}\n`);
     },
   };
-}
-
-/** The lines of standard input. */
-export async function* inputLines(signal: AbortSignal): AsyncGenerator<string, void, void> {
-  let rest = "";
-  const decoder = new TextDecoder();
-  const iterator = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-  try {
-    for (;;) {
-      const { done, value } = await abortable(iterator.next(), signal);
-      if (done === true) break;
-      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) yield line.replace(/\r$/, "");
-    }
-    if (rest !== "") yield rest;
-  } finally {
-    process.stdin.destroy();
-  }
 }

@@ -1,29 +1,41 @@
 import { VERSION } from "../version.ts";
 import type { Command } from "./command.ts";
 
-/** What `gracewire --help` prints: fits a screen. */
+/** What `gracewire --help` prints: fits a screen of 80 columns and 24 lines. */
 export function overview(commands: readonly Command[]): string {
-  const list = commands.map(({ name, summary }) => `  ${name.padEnd(9)} ${summary}`);
   return [
-    `gracewire ${VERSION}: messaging with a correct lifecycle`,
+    `gracewire ${VERSION}: publish, subscribe and ask over TCP, with an end in good order`,
     "",
     "usage: gracewire COMMAND [OPTIONS]",
     "",
-    ...list,
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(9)} ${summary}`),
     "",
-    "  gracewire COMMAND --help   what a command takes",
+    "  gracewire COMMAND --help    what a command takes, with an example",
     "  gracewire --version",
     "",
-    "The first Ctrl-C ends in order, the second at once, the third kills.",
-    "Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
+    "Two terminals: gracewire broker, and gracewire sub greetings. In a third one:",
+    "gracewire pub greetings hello",
+    "",
+    "Results go to standard output, everything else to standard error. The first",
+    "Ctrl-C ends in good order, the second at once, the third kills the process.",
+    "Exit code: 0 done, 1 failed, 2 called in a wrong way, 130 interrupted.",
   ].join("\n");
 }
 
-/** What `gracewire COMMAND --help` prints. */
-export function commandHelp({ name, summary, usage, flags }: Command): string {
-  const rows = flags.map(({ name, value, about }) => {
-    return `  ${`--${name}${value === undefined ? "" : ` ${value}`}`.padEnd(18)} ${about}`;
+/** What `gracewire COMMAND --help` prints; as large as that. */
+export function commandHelp({ example, flags, name, notes, summary, usage }: Command): string {
+  const rows = [...flags, { name: "help", about: "this text" }].map((flag) => {
+    const value = "value" in flag ? ` ${flag.value}` : "";
+    return `  ${`--${flag.name}${value}`.padEnd(15)} ${flag.about}`;
   });
-  const call = `usage: gracewire ${name} ${flags.length > 0 ? "[OPTIONS] " : ""}${usage}`.trimEnd();
-  return [`${summary}`, "", call, ...(rows.length > 0 ? ["", ...rows] : [])].join("\n");
+  return [
+    `gracewire ${name}: ${summary}`,
+    "",
+    `usage: gracewire ${name} [OPTIONS] ${usage}`.trimEnd(),
+    "",
+    ...notes.length === 0 ? [] : [...notes, ""],
+    ...rows,
+    "",
+    `example: ${example}`,
+  ].join("\n");
 }

@@ -7,60 +7,66 @@
 import process from "node:process";
 import { GracewireError } from "../errors.ts";
 import { formatFarewell } from "../lifecycle/mod.ts";
-import { run } from "../process/mod.ts";
-import { type Invocation, readArguments } from "./arguments.ts";
-import { UsageError } from "./command.ts";
+import { run, type RunResult } from "../process/mod.ts";
+import { readArguments, usageOf } from "./arguments.ts";
+import { type Act, type Command, Failure, UsageError } from "./command.ts";
 import { commands } from "./commands/mod.ts";
 import { type Console, processConsole } from "./console.ts";
-import { showPhases } from "./phases.ts";
+import { watcher } from "./phases.ts";
+
+process.exitCode = await main(process.argv.slice(2), processConsole());
 
 /** Runs the command line and resolves with its exit code. */
-async function main(args: readonly string[]): Promise<number> {
-  const pipe = new AbortController();
-  const console = processConsole(() => pipe.abort());
-  let invocation: Invocation;
+async function main(args: readonly string[], console: Console): Promise<number> {
   try {
-    invocation = readArguments(args, commands);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.note(`gracewire ${error.message}\nTry gracewire --help`);
-    return 2;
-  }
-  if (invocation.kind === "print") {
+    const invocation = readArguments(args, commands);
+    if (invocation.kind === "run") return await execute(invocation.command, invocation.act, console);
     await console.print(invocation.text);
     return 0;
+  } catch (error) {
+    console.note(describe(error));
+    return error instanceof UsageError ? 2 : 1;
   }
-  const { act, command } = invocation;
-  const farewell = await run(async (scope) => {
-    // Nobody reads any more: that is a reason to end, and not an error.
-    const end = (): void => void scope.goodbye();
-    pipe.signal.addEventListener("abort", end, { once: true });
-    if (console.live) showPhases(scope, console);
-    await act({ scope, console });
-  }, {
-    name: command.name,
-    onError: (error) => pipe.signal.aborted ? undefined : console.note(describe(error)),
-    onFarewell: (farewell) => {
-      if (farewell.outcome !== "clean") console.note(formatFarewell(farewell));
-    },
-  });
-  if (pipe.signal.aborted) return 0;
-  return exitCode(farewell.outcome === "failed");
 }
 
-function exitCode(failed: boolean): number {
-  const code = Number(process.exitCode ?? 0);
-  // Interrupted by SIGTERM or SIGINT alike: the command was cut short.
-  return code > 128 ? 130 : code !== 0 || failed ? 1 : 0;
+async function execute(command: Command, act: Act, console: Console): Promise<number> {
+  let code = 0;
+  const report = ({ exitCode, failure, farewell, signal }: RunResult): void => {
+    // Nobody reads any more: that was a reason to end, and not an error.
+    if (console.left.aborted) return;
+    const error = failure?.error;
+    if (error instanceof UsageError) console.note(describe(usageOf(command, error.message)));
+    else if (failure !== undefined) console.note(describe(error));
+    else if (farewell.outcome !== "clean") console.note(formatFarewell(farewell));
+    // Interrupted by SIGTERM or SIGINT alike: the command was cut short.
+    code = error instanceof UsageError ? 2 : failure === undefined && signal !== undefined ? 130 : exitCode;
+  };
+  await run(async (scope) => {
+    const watch = watcher(scope, console);
+    console.left.addEventListener("abort", () => void scope.goodbye(), { once: true });
+    await act({
+      scope,
+      console,
+      watch,
+      own(name, endpoint) {
+        watch(name, endpoint);
+        return scope.use(endpoint);
+      },
+    });
+  }, { name: command.name, report });
+  return code;
 }
 
-/** One line for an error of ours; anything else is a bug and shows where. */
+/** One line for what can be foreseen; anything else is a mistake of ours, and shows where. */
 function describe(error: unknown): string {
-  if (error instanceof GracewireError || error instanceof TypeError || error instanceof RangeError) {
-    return `gracewire: ${error.message}`;
-  }
-  return error instanceof Error ? error.stack ?? error.message : `gracewire: ${String(error)}`;
+  if (error instanceof UsageError) return oneLine(error.message);
+  const foreseen = error instanceof Failure || error instanceof GracewireError;
+  if (foreseen) return `gracewire: ${oneLine(error.message)}`;
+  return `gracewire: ${error instanceof Error ? error.stack ?? error.message : String(error)}`;
 }
 
-export type { Console };
-process.exitCode = await main(process.argv.slice(2));
+/** Words of a peer may be part of it: they must not move the cursor. */
+function oneLine(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+}

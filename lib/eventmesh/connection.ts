@@ -226,7 +226,6 @@ class Connection implements EventMeshConnection {
 
   /** Subscriptions first, while publish, request and respond still work; then what is on its way. */
   async #drain(step: Step): Promise<void> {
-    await Promise.all(this.#starting);
     await this.#endSubscribers(step, childBudget(step.remaining()));
     this.#publisher.stop();
     await this.#publisher.idle();

@@ -1,7 +1,8 @@
-import type { SendOutcome } from "../errors.ts";
+import { type SendOutcome, TimeoutError } from "../errors.ts";
 import { Exchange, type ExchangeCounts } from "../flow/exchange.ts";
 import type { ConnectionCounts, MessageCounts, OperationCounts } from "../lifecycle/farewell.ts";
 import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
+import { now } from "../lifecycle/timer.ts";
 import type {
   MessageData,
   OperationOptions,
@@ -10,7 +11,7 @@ import type {
 } from "../messaging/connection.ts";
 import { DeliveredMessage, type Message } from "../messaging/message.ts";
 import { Answerer } from "./answerer.ts";
-import { explain, type Refusal, refusalOf, unreadable } from "./failure.ts";
+import { explain, Refusal, refusalOf, unreadable } from "./failure.ts";
 import { IncomingMessage } from "./incoming.ts";
 import { Link, type LinkHandler } from "./link.ts";
 import { resolvePublish } from "./options.ts";
@@ -117,7 +118,13 @@ export class Publisher {
     try {
       return await this.#requests.submit(request, submit);
     } catch (error) {
-      throw explain(error, `request an answer of "${topic}"`);
+      const action = `request an answer of "${topic}"`;
+      const cause = explain(error, action);
+      // The server knows how long its caller waits, and may be the first to notice that this time is over.
+      if (!(error instanceof Refusal) || now() < request.deadline - ttlRounding) throw cause;
+      const { timeout } = submit;
+      const message = `Cannot ${action}: no reply within ${timeout} ms`;
+      throw new TimeoutError(message, { timeout, outcome: "unknown", cause });
     }
   }
 
@@ -212,6 +219,9 @@ export class Publisher {
     }
   }
 }
+
+/** Milliseconds that a server may be early, as it is told whole ones. */
+const ttlRounding = 2;
 
 function settle<P, T>(exchange: Exchange<P, T>, packet: Packet, read: (packet: Packet) => T): void {
   const { code, seqNumber } = packet;

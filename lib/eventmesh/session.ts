@@ -178,7 +178,12 @@ export class Session {
   }
 
   /** Sends a request of the session and waits for its answer; a refusal is a {@linkcode Refusal}. */
-  control(cmd: Command, body: string | undefined, signal?: AbortSignal, timeout: number = Infinity): Promise<Packet> {
+  control(
+    cmd: Command,
+    body: string | undefined,
+    signal?: AbortSignal,
+    timeout: number = Infinity,
+  ): Promise<Packet> {
     return this.#controls.submit({ cmd, body }, { signal, timeout });
   }
 

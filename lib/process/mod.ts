@@ -1,8 +1,23 @@
 /**
- * SIGINT and SIGTERM as an abort with a reason: first graceful, then forced, then as if nobody were there.
+ * Signals of the process as aborts with a reason, and programs that end in order: the first SIGINT or SIGTERM is
+ * graceful, the second one forced, the third one has its default effect. Nothing here calls `process.exit`.
+ *
+ * @example
+ * ```ts
+ * import { run } from "gracewire/process";
+ * import { serve } from "gracewire/server";
+ *
+ * await run(async (scope) => {
+ *   const server = scope.use(await serve(async (connection) => {
+ *     for await (const chunk of connection.readable) await connection.write(chunk);
+ *   }, { port: 4222, signal: scope.draining }));
+ *   await server.closed;
+ * });
+ * ```
  *
  * @module
  */
 
-export { run, type RunOptions } from "./run.ts";
-export { type EndSignal, type ProcessSignals, watchProcessSignals } from "./signals.ts";
+export type { SignalName } from "./names.ts";
+export { run, type RunOptions, type RunResult } from "./run.ts";
+export { onProcessSignals, type ProcessSignals, type ProcessSignalsOptions } from "./signals.ts";

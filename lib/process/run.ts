@@ -1,35 +1,53 @@
 import process from "node:process";
+import { ClosedError, ProcessSignalError, TimeoutError } from "../errors.ts";
 import { onAbort } from "../lifecycle/abort.ts";
-import { ignoreRejection } from "../lifecycle/deferred.ts";
-import type { Farewell } from "../lifecycle/farewell.ts";
-import { formatFarewell } from "../lifecycle/format.ts";
-import { createScope, type Scope } from "../lifecycle/scope.ts";
-import { type EndSignal, watchProcessSignals } from "./signals.ts";
+import { type Deferred, deferred } from "../lifecycle/deferred.ts";
+import { createScope, type Farewell, formatFarewell, type Scope } from "../lifecycle/mod.ts";
+import { checkDuration, startTimer, type Timer } from "../lifecycle/timer.ts";
+import { exitCodeOf, type SignalName } from "./names.ts";
+import { onProcessSignals } from "./signals.ts";
 
-/** Options of {@linkcode run}. */
+/** What {@linkcode run} takes. */
 export interface RunOptions {
-  /** What the program is, for its Farewell. @default {"program"} */
-  readonly name?: string | undefined;
-  /** Milliseconds that what the scope owns has to end before it is forced. @default {14_000} */
+  /** Begins the end as a first signal of the process does. One that has aborted already: `run` rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** The signals of the process to listen to. @default {["SIGINT", "SIGTERM"]} */
+  readonly signals?: readonly SignalName[] | undefined;
+  /** Milliseconds for the goodbye of everything the scope owns, before force. @default {14_000} */
   readonly grace?: number | undefined;
-  /** Signals that end the program. @default {["SIGINT", "SIGTERM"]} */
-  readonly signals?: readonly EndSignal[] | undefined;
-  /** Told what `main` has thrown. @default {prints it to standard error} */
-  readonly onError?: ((error: unknown) => void) | undefined;
-  /** Told how the scope has ended. @default {prints it to standard error when it is not clean} */
-  readonly onFarewell?: ((farewell: Farewell) => void) | undefined;
+  /** What the program is, for people. @default {"main"} */
+  readonly name?: string | undefined;
+  /**
+   * Told at the very end how it went. @default {prints the error of main, and a Farewell that is not clean, to stderr}
+   */
+  readonly report?: ((result: RunResult) => unknown) | undefined;
+}
+
+/** How a program went. */
+export interface RunResult {
+  /** The Farewell of the scope. */
+  readonly farewell: Farewell;
+  /** What main threw, if that was not just the interrupt itself. */
+  readonly failure: { readonly error: unknown } | undefined;
+  /** The signal that ended it, such as `SIGTERM`. */
+  readonly signal: string | undefined;
+  /** The exit code that stands for it. */
+  readonly exitCode: number;
 }
 
 /**
- * Runs a program's main with a scope that owns what it opens. Whatever happens, what the scope owns is ended in reverse
- * order, then the handlers of the signals are taken off, and the process ends by itself when nothing is left to do.
+ * Runs a program in a scope of its own, and ends what the scope owns in reverse order, however the program ends: it
+ * returns, it throws, or the process is told to stop.
  *
- * The first SIGINT or SIGTERM begins the goodbye of the scope: `scope.draining` aborts with a ProcessSignalError. The
- * second forces it. At the third our handlers are gone and the signal is raised again.
+ * The first SIGINT or SIGTERM begins the graceful goodbye of the scope: `scope.draining` aborts with a
+ * {@linkcode ProcessSignalError}, and main should return. The second one forces it: `scope.signal` aborts. The third one
+ * has its default effect. The handlers are taken off when everything has ended.
  *
- * Resolves with the Farewell of the scope and sets `process.exitCode`: 0 when all went well, 1 when `main` threw or the
- * end failed, 130 after SIGINT, 143 after SIGTERM. It never calls `process.exit` and never rejects. A `main` that still
- * runs when an interrupted scope has ended is not waited for.
+ * The process then ends by itself, as nothing is left to do: `process.exit` is never called. Its exit code is 0, or 1 if
+ * main threw or something failed to end, or 128 and the number of the signal (130 for SIGINT, 143 for SIGTERM).
+ *
+ * Never rejects, but for options of a wrong type and for a `signal` that has aborted already. While main runs, the
+ * process stays alive; a main that has not returned 5 s after an interrupt has ended its scope is given up, as a failure.
  *
  * @example
  * ```ts
@@ -37,52 +55,111 @@ export interface RunOptions {
  * import { serve } from "gracewire/server";
  *
  * await run(async (scope) => {
- *   const server = scope.use(await serve((connection) => connection.write(new Uint8Array([1])), { port: 7_000 }));
+ *   const server = scope.use(await serve(async (connection) => {
+ *     for await (const chunk of connection.readable) await connection.write(chunk);
+ *   }, { port: 4222, signal: scope.draining }));
+ *   console.log(server.url);
  *   await server.closed;
  * });
  * ```
  */
-export async function run(main: (scope: Scope) => unknown, options: RunOptions = {}): Promise<Farewell> {
-  const { name = "program", grace, signals: names, onError = printError, onFarewell = printFarewell } = options;
-  const signals = watchProcessSignals(names);
-  const scope = createScope({ name, grace, signal: signals.graceful });
-  let failed = false;
-  const running = callSafely(main, scope).catch((error: unknown) => {
-    // An interrupted operation rejects with the reason of the interrupt: that is no failure of the program.
-    if (signals.graceful.aborted && (error === signals.graceful.reason || error === signals.forced.reason)) return;
-    failed = true;
-    onError(error);
+export async function run(main: (scope: Scope) => unknown, options: RunOptions = {}): Promise<void> {
+  checkRunOptions(main, options);
+  if (options.signal?.aborted) throw options.signal.reason;
+  const signals = onProcessSignals({ signals: options.signals });
+  const interrupt = new AbortController();
+  const links = [signals.graceful, ...(options.signal === undefined ? [] : [options.signal])]
+    .map((signal) => onAbort(signal, (reason) => interrupt.abort(reason)));
+  const scope = createScope({ signal: interrupt.signal, name: options.name ?? "main", grace: options.grace });
+  // However the end has begun, the second signal forces it.
+  onAbort(scope.draining, () => void scope.goodbye({ signal: signals.forced }));
+  const alive = setInterval(() => {}, 1 << 30);
+  const failure = await outcomeOf(main, scope, interrupt.signal);
+  const farewell = await scope.goodbye({ reason: failure?.error });
+  const { reason } = signals.graceful;
+  const signal = reason instanceof ProcessSignalError ? reason.signal : undefined;
+  const failed = failure !== undefined || farewell.outcome === "failed";
+  const exitCode = failed ? 1 : signal === undefined ? 0 : exitCodeOf(signal);
+  setExitCode(exitCode);
+  await tell(options.report ?? print, { farewell, failure, signal, exitCode });
+  clearInterval(alive);
+  for (const link of links) link.unlink();
+  signals.remove();
+}
+
+/** Milliseconds that main has to return after an interrupt has ended everything it owns. */
+const mainLimit = 5_000;
+
+/** Runs main until it is over, or has not come to an end after an interrupt. */
+async function outcomeOf(
+  main: (scope: Scope) => unknown,
+  scope: Scope,
+  interrupt: AbortSignal,
+): Promise<{ readonly error: unknown } | undefined> {
+  const stuck: Deferred<{ readonly error: unknown }> = deferred();
+  let timer: Timer | undefined;
+  let over = false;
+  void scope.closed.then(() => {
+    if (over || !interrupt.aborted) return;
+    const message = `Cannot end main: it has not returned ${mainLimit} ms after the end of its scope`;
+    timer = startTimer(
+      mainLimit,
+      () => stuck.resolve({ error: new TimeoutError(message, { timeout: mainLimit }) }),
+    );
   });
-  ignoreRejection(running);
-  const interrupted = new Promise<void>((resolve) => {
-    onAbort(scope.draining, () => {
-      if (signals.graceful.aborted) void scope.goodbye({ signal: signals.forced }).then(() => resolve());
-    });
-  });
-  await Promise.race([running, interrupted]);
-  const farewell = await scope.goodbye({ signal: signals.forced });
-  signals[Symbol.dispose]();
-  onFarewell(farewell);
-  process.exitCode = exitCode(signals.first, failed || farewell.outcome === "failed");
-  return farewell;
+  const failure = await Promise.race([failureOf(main, scope), stuck.promise]);
+  over = true;
+  timer?.cancel();
+  return failure;
 }
 
-async function callSafely(main: (scope: Scope) => unknown, scope: Scope): Promise<void> {
-  await main(scope);
+async function failureOf(
+  main: (scope: Scope) => unknown,
+  scope: Scope,
+): Promise<{ readonly error: unknown } | undefined> {
+  try {
+    await main(scope);
+  } catch (error) {
+    if (!isInterrupt(error, scope)) return { error };
+  }
+  return undefined;
 }
 
-/** What shells expect: 128 and the number of the signal. */
-function exitCode(signal: EndSignal | undefined, failed: boolean): number {
-  if (signal === "SIGINT") return 130;
-  if (signal === "SIGTERM") return 143;
-  return failed ? 1 : 0;
+/** Only the end of the scope, as main sees it: the reason itself, or the refusal of something that the end has closed. */
+function isInterrupt(error: unknown, { draining, signal }: Scope): boolean {
+  if (!draining.aborted) return false;
+  const reasons = [draining.reason, ...(signal.aborted ? [signal.reason] : [])];
+  return reasons.includes(error) || (error instanceof ClosedError && reasons.includes(error.cause));
 }
 
-function printError(error: unknown): void {
-  const text = error instanceof Error ? error.stack ?? error.message : String(error);
-  process.stderr.write(`${text}\n`);
+/** What main has set itself is kept where nothing is wrong. */
+function setExitCode(code: number): void {
+  if (code !== 0 || process.exitCode === undefined) process.exitCode = code;
 }
 
-function printFarewell(farewell: Farewell): void {
-  if (farewell.outcome !== "clean") process.stderr.write(`${formatFarewell(farewell)}\n`);
+async function tell(report: (result: RunResult) => unknown, result: RunResult): Promise<void> {
+  try {
+    await report(result);
+  } catch (error) {
+    console.error(error);
+    setExitCode(1);
+  }
+}
+
+function print({ farewell, failure }: RunResult): void {
+  if (failure !== undefined) console.error(failure.error);
+  if (farewell.outcome !== "clean") console.error(formatFarewell(farewell));
+}
+
+function checkRunOptions(main: unknown, { grace, report, signal }: RunOptions): void {
+  if (grace !== undefined) checkDuration("grace", grace);
+  if (typeof main !== "function") {
+    throw new TypeError(`Cannot run: expected a function as main, got ${typeof main}`);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`Cannot use option "signal": expected an AbortSignal, got ${typeof signal}`);
+  }
+  if (report !== undefined && typeof report !== "function") {
+    throw new TypeError(`Cannot use option "report": expected a function, got ${typeof report}`);
+  }
 }

@@ -1,66 +1,58 @@
 import process from "node:process";
 import { ProcessSignalError } from "../errors.ts";
+import { checkSignalNames, type SignalName } from "./names.ts";
 
-/** The signals by which a process is asked to end. */
-export type EndSignal = "SIGINT" | "SIGTERM";
+/** What {@linkcode onProcessSignals} takes. */
+export interface ProcessSignalsOptions {
+  /** The signals of the process to listen to. @default {["SIGINT", "SIGTERM"]} */
+  readonly signals?: readonly SignalName[] | undefined;
+}
 
-/** Signals of the process as aborts; see {@linkcode watchProcessSignals}. */
+/** The signals that the process has got, as aborts. */
 export interface ProcessSignals extends Disposable {
-  /** Aborts at the first signal, with a ProcessSignalError: end in order. */
+  /** Aborts at the first signal, with a {@linkcode ProcessSignalError}: end gracefully. */
   readonly graceful: AbortSignal;
-  /** Aborts at the second: end now. */
+  /** Aborts at the second one, with a {@linkcode ProcessSignalError} of its own: end at once. */
   readonly forced: AbortSignal;
-  /** The first signal that came. */
-  readonly first: EndSignal | undefined;
-  /** Gives the signals back to whoever handled them before. */
+  /** Takes the handlers off; the next signal has its default effect. May be called any number of times. */
+  remove(): void;
+  /** The same as `remove()`. */
   [Symbol.dispose](): void;
 }
 
 /**
- * Turns SIGINT and SIGTERM into aborts: the first is graceful, the second forced; at the third our handlers are taken
- * off and the signal is raised again, so that what would have happened without us happens. The handlers stay until they
- * are disposed of: with none left, a second signal would kill the process in the middle of its goodbye.
+ * Makes aborts of SIGINT and SIGTERM: the first one is graceful, the second one forced. At the third the handlers are
+ * taken off and the signal is raised again, so that its default ends the process. The handlers stay until `remove()`,
+ * whatever has been received: without them the second Ctrl-C would kill the process in the middle of its goodbye. They
+ * do not keep the process alive.
  *
  * @example
  * ```ts
- * import { watchProcessSignals } from "gracewire/process";
+ * import { onProcessSignals } from "gracewire/process";
  * import { serve } from "gracewire/server";
  *
- * const signals = watchProcessSignals();
- * try {
- *   const server = await serve((connection) => connection.write(new Uint8Array([1])), { signal: signals.graceful });
- *   await server.closed;
- * } finally {
- *   signals[Symbol.dispose]();
- * }
+ * const signals = onProcessSignals();
+ * const server = await serve((connection) => connection.write(new Uint8Array(1)), { signal: signals.graceful });
+ * signals.graceful.addEventListener("abort", () => void server.goodbye({ signal: signals.forced }));
+ * await server.closed;
+ * signals.remove();
  * ```
+ *
+ * @throws {TypeError} for a signal that is none, before anything is done.
  */
-export function watchProcessSignals(names: readonly EndSignal[] = ["SIGINT", "SIGTERM"]): ProcessSignals {
+export function onProcessSignals(options: ProcessSignalsOptions = {}): ProcessSignals {
+  const names = checkSignalNames(options.signals ?? ["SIGINT", "SIGTERM"]);
   const graceful = new AbortController();
   const forced = new AbortController();
-  let first: EndSignal | undefined;
-  const handle = (name: NodeJS.Signals): void => {
-    const reason = new ProcessSignalError(name);
-    if (!graceful.signal.aborted) {
-      first = name as EndSignal;
-      graceful.abort(reason);
-    } else if (!forced.signal.aborted) {
-      forced.abort(reason);
-    } else {
-      dispose();
-      process.kill(process.pid, name);
-    }
+  const remove = (): void => {
+    for (const name of names) process.off(name, onSignal);
   };
-  const dispose = (): void => {
-    for (const name of names) process.removeListener(name, handle);
+  const onSignal = (name: SignalName): void => {
+    const next = [graceful, forced].find(({ signal }) => !signal.aborted);
+    if (next !== undefined) return next.abort(new ProcessSignalError(name));
+    remove();
+    process.kill(process.pid, name);
   };
-  for (const name of names) process.on(name, handle);
-  return {
-    graceful: graceful.signal,
-    forced: forced.signal,
-    get first() {
-      return first;
-    },
-    [Symbol.dispose]: dispose,
-  };
+  for (const name of names) process.on(name, onSignal);
+  return { graceful: graceful.signal, forced: forced.signal, remove, [Symbol.dispose]: remove };
 }

@@ -1,9 +1,9 @@
 import { createScope } from "../../lib/lifecycle/mod.ts";
-import { memoryNetwork, systemNetwork, type TlsConnectOptions } from "../../lib/net/mod.ts";
 import { serve } from "../../lib/server/mod.ts";
-import { ca, cert, key } from "../support/certificate.ts";
 import { leakGate } from "../support/leak.ts";
-import { endpointContract, type EndpointFixture } from "./endpoint.ts";
+import { endpointContract, type OpenEndpoint } from "./endpoint.ts";
+import { type Ground, grounds } from "./grounds.ts";
+import { Work } from "./work.ts";
 
 const gate = leakGate();
 
@@ -13,56 +13,36 @@ endpointContract("scope", {
   forced: ["forced", "failed"],
   open({ signal }) {
     const scope = createScope({ signal });
-    let release = (): void => {};
+    const work = new Work();
     return Promise.resolve({
       endpoint: scope,
-      occupy() {
-        scope.defer(() =>
-          new Promise<void>((resolve) => {
-            release = resolve;
-            if (scope.signal.aborted) resolve();
-            else scope.signal.addEventListener("abort", () => resolve());
-          })
-        );
-        return Promise.resolve();
-      },
-      release: () => release(),
+      occupy: () => Promise.resolve(void scope.defer(() => work.until(scope.signal))),
+      release: () => work.release(),
       end: () => Promise.resolve(),
     });
   },
 });
 
-endpointContract("server over memory", serverFixture("memory"));
-endpointContract("server over tcp", serverFixture("tcp"));
-endpointContract("server over tls", serverFixture("tls"));
-
-function serverFixture(kind: "memory" | "tcp" | "tls"): EndpointFixture {
-  return {
+for (const ground of grounds) {
+  endpointContract(`server over ${ground.name}`, {
     governed: "graceful",
-    async open({ signal }) {
-      const network = gate.watch(kind === "memory" ? memoryNetwork() : systemNetwork());
-      let release = (): void => {};
-      let started = (): void => {};
-      const server = await serve(async (connection) => {
-        started();
-        await new Promise<void>((resolve) => {
-          release = resolve;
-          connection.signal.addEventListener("abort", () => resolve());
-        });
-      }, { network, signal, ...(kind === "tls" ? { tls: { cert, key } } : {}) });
-      const tls: TlsConnectOptions | undefined = kind === "tls" ? { ca } : undefined;
-      return {
-        endpoint: server,
-        async occupy() {
-          const handling = new Promise<void>((resolve) => started = resolve);
-          const { host, port } = server.address as { host: string; port: number };
-          const client = await network.dial({ host, port, tls }, {});
-          client.start({ data() {}, end: () => client.end(), drain() {} });
-          await handling;
-        },
-        release: () => release(),
-        end: () => Promise.resolve(),
-      };
+    open: ({ signal }) => openServer(ground, signal),
+  });
+}
+
+async function openServer(ground: Ground, signal: AbortSignal | undefined): Promise<OpenEndpoint> {
+  const network = gate.watch(ground.network());
+  const work = new Work();
+  const server = await serve((connection) => work.until(connection.signal), { network, signal, ...ground.server });
+  return {
+    endpoint: server,
+    async occupy() {
+      const { host, port } = server.address as { host: string; port: number };
+      const client = await network.dial({ host, port, ...ground.client }, {});
+      client.start({ data() {}, end: () => client.end(), drain() {} });
+      await work.started;
     },
+    release: () => work.release(),
+    end: () => Promise.resolve(),
   };
 }

@@ -35,6 +35,7 @@ export interface OpenEndpoint {
 
 const order: readonly EndpointState[] = ["opening", "open", "draining", "closing", "releasing", "closed"];
 const phases = ["announce", "intake", "drain", "goodbye", "force", "release"];
+const reasons = abortReasons.map((make) => [String(make).replace("() => ", ""), make] as const);
 const zero = { sockets: 0, timers: 0, listeners: 0 };
 
 /** What every endpoint must do. Run it in a test file of each. */
@@ -59,7 +60,7 @@ export function endpointContract(name: string, fixture: EndpointFixture): void {
       await expectPending(endpoint.closed);
     }));
 
-    it.each(abortReasons.map((reason) => [reason]))("ends clean, with its reason by identity: %s", (makeReason) =>
+    it.each(reasons)("ends clean, with its reason by identity: %s", (_text, makeReason) =>
       test(async ({ endpoint }) => {
         const reason = makeReason();
         const farewell = await endpoint.goodbye({ reason });
@@ -145,7 +146,7 @@ export function endpointContract(name: string, fixture: EndpointFixture): void {
         })(),
     );
 
-    it.each(abortReasons.map((reason) => [reason]))("is forced by a signal that has aborted before, with %s", (makeReason) =>
+    it.each(reasons)("is forced by a signal that has aborted before, with %s", (_text, makeReason) =>
       test(async ({ endpoint, occupy }) => {
         await occupy();
         const abort = countedAbort();
@@ -158,7 +159,7 @@ export function endpointContract(name: string, fixture: EndpointFixture): void {
         expect(abort.listeners()).toBe(0);
       })());
 
-    it.each(abortReasons.map((reason) => [reason]))("is forced by an abort during the end, with %s", (makeReason) =>
+    it.each(reasons)("is forced by an abort during the end, with %s", (_text, makeReason) =>
       test(async ({ endpoint, occupy }) => {
         await occupy();
         const abort = countedAbort();
@@ -251,7 +252,7 @@ export function endpointContract(name: string, fixture: EndpointFixture): void {
 type Test = (body: (open: OpenEndpoint) => Promise<void>, signal?: () => AbortSignal) => () => Promise<void>;
 
 function governed(how: "graceful" | "forced", fixture: EndpointFixture, test: Test): void {
-  it.each(abortReasons.map((reason) => [reason]))(`ends by an abort of its life, ${how}, with %s`, (makeReason) => {
+  it.each(reasons)(`ends by an abort of its life, ${how}, with %s`, (_text, makeReason) => {
     const abort = countedAbort();
     return test(async ({ endpoint, occupy, release }) => {
       await occupy();

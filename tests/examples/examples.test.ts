@@ -7,7 +7,9 @@ import { main as tryFinally } from "./try_finally.ts";
 
 async function captured(act: () => Promise<unknown>): Promise<string> {
   const lines: string[] = [];
-  const log = vi.spyOn(console, "log").mockImplementation((...words) => void lines.push(words.map(String).join(" ")));
+  const log = vi.spyOn(console, "log").mockImplementation((...words) =>
+    void lines.push(words.map(String).join(" "))
+  );
   try {
     await act();
   } finally {

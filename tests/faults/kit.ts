@@ -16,15 +16,16 @@ export type Operation = "connect" | "subscribe" | "publish" | "request" | "goodb
 /** Where the streams are, and how long things may take there. */
 export interface Ground {
   readonly kind: "memory" | "tcp";
-  /** Milliseconds of `timeout` for each operation; the defaults where time is virtual. */
+  /** Milliseconds of `timeout` for an operation that will not be answered; the default where time is virtual. */
   readonly timeout: number | undefined;
+  /** How a goodbye is said that will not be answered. */
   readonly goodbye: GoodbyeOptions;
 }
 
 /** Time is virtual: the defaults hold, and pass at once. */
 export const memory: Ground = { kind: "memory", timeout: undefined, goodbye: {} };
 /** Time is real: everything is asked to be quick. */
-export const tcp: Ground = { kind: "tcp", timeout: 100, goodbye: { grace: 120 } };
+export const tcp: Ground = { kind: "tcp", timeout: 60, goodbye: { grace: 60 } };
 
 /** What an operation ended with, and when. */
 export interface Ended<T = unknown> {
@@ -66,13 +67,15 @@ export class FaultBench {
   }
 
   connect(options: EventMeshOptions = {}): Promise<EventMeshConnection> {
-    const { timeout } = this.ground;
-    return connect(this.peer.url, { network: this.network, timeout, reconnect: { min: 10, max: 10 }, ...options });
+    return connect(this.peer.url, { network: this.network, reconnect: { min: 10, max: 10 }, ...options });
   }
 
   /** Carries out one operation, `goodbye` aside. */
-  carryOut(operation: Exclude<Operation, "connect" | "goodbye">, connection: EventMeshConnection): Promise<unknown> {
-    const { timeout } = this.ground;
+  carryOut(
+    operation: Exclude<Operation, "connect" | "goodbye">,
+    connection: EventMeshConnection,
+    timeout: number | undefined,
+  ): Promise<unknown> {
     switch (operation) {
       case "subscribe":
         return connection.subscribe("orders", { timeout });

@@ -2,9 +2,11 @@ import { performance } from "node:perf_hooks";
 import { describe, expect, it } from "vitest";
 import { TimeoutError } from "../../lib/errors.ts";
 import type { ConnectionHandler, Server } from "../../lib/server/mod.ts";
-import { bytesOf, fixture, fixtures, noUnhandledRejections, type Peer, rigTest } from "./kit.ts";
+import { leakGate } from "../support/leak.ts";
+import { turns } from "../support/until.ts";
+import { bytesOf, fixture, fixtures, type Peer, rigTest } from "./kit.ts";
 
-noUnhandledRejections();
+leakGate();
 
 const forEver: ConnectionHandler = () => new Promise(() => {});
 const untilSoft: ConnectionHandler = ({ draining }) =>
@@ -61,6 +63,17 @@ describe.each(fixtures)("a goodbye over $kind", (on) => {
 });
 
 describe("a goodbye is bounded", () => {
+  it(
+    "when a peer sends without end: long before the deadline it is cut",
+    rigTest(fixture.memory, async (rig) => {
+      const server = await rig.serve(untilSoft);
+      peers["floods"]!(await rig.accepted(server));
+      const [farewell, duration] = await timed(server.goodbye());
+      expect(duration).toBeLessThan(2_500);
+      expect(farewell).toMatchObject({ outcome: "forced", connections: { forced: 1 } });
+    }),
+  );
+
   it(
     "when a handler ignores both signals",
     rigTest(fixture.tcp, async (rig) => {
@@ -152,6 +165,8 @@ describe("a goodbye is bounded", () => {
       });
       const peer = await rig.accepted(server);
       const first = server.goodbye();
+      // The drain has begun, with all the time that it had then.
+      await turns(10);
       const [farewell, duration] = await timed(server.goodbye({ grace: 300, reason: "later" }));
       expect(duration).toBeLessThan(300 + 250);
       expect(await first).toBe(farewell);

@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import { ConnectionLostError, ProtocolError } from "../../lib/errors.ts";
 import type { EndpointEvent } from "../../lib/lifecycle/mod.ts";
 import type { ConnectionHandler, Server, ServerConnection } from "../../lib/server/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
-import { bytesOf, fixture, fixtures, noUnhandledRejections, rigTest, textOf } from "./kit.ts";
+import { bytesOf, fixture, fixtures, rigTest, textOf } from "./kit.ts";
 
-noUnhandledRejections();
+leakGate();
 
 /** Keeps the events of a server that are louder than info. */
 function loud(server: Server): EndpointEvent[] {
@@ -84,12 +85,15 @@ describe("a handler", () => {
     "that meets bytes of another protocol ends with that cause",
     rigTest(fixture.tcp, async (rig) => {
       const error = new ProtocolError("Cannot read the frame: expected magic EM, got GE", { offset: 0 });
-      const server = await rig.serve(() => Promise.reject(error));
-      const [, farewell] = await Promise.all([
-        rig.connect(server),
-        until(() => server.inspect().accepted === 1).then(() => server.goodbye()),
-      ]);
-      expect(farewell.errors).toEqual([error]);
+      let connection: ServerConnection | undefined;
+      const server = await rig.serve((accepted) => {
+        connection = accepted;
+        return Promise.reject(error);
+      });
+      await rig.accepted(server);
+      const farewell = await connection!.closed;
+      expect(farewell).toMatchObject({ cause: "protocol-error", outcome: "clean", errors: [error] });
+      expect(server.inspect()).toMatchObject({ state: "open", faults: 1 });
     }),
   );
 

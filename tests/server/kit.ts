@@ -1,8 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
-import { afterEach, beforeEach, expect } from "vitest";
+import { expect } from "vitest";
 import {
   type Counted,
   type ListenAddress,
@@ -136,6 +135,7 @@ export class Peer {
   error: Error | undefined;
   /** Answers the server's FIN with its own. */
   polite = true;
+  onData: (chunk: Uint8Array) => void = () => {};
 
   constructor(transport: Transport) {
     this.transport = transport;
@@ -146,6 +146,7 @@ export class Peer {
     transport.start({
       data: (chunk) => {
         this.bytes += chunk.byteLength;
+        this.onData(chunk);
         if (this.bytes < 65_536) this.#text += new TextDecoder().decode(chunk);
       },
       end: () => {
@@ -191,15 +192,4 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error("Expected a rejection, but the promise was resolved");
-}
-
-/** Fails a test file in which a rejection is left unhandled. */
-export function noUnhandledRejections(): void {
-  const unhandled: unknown[] = [];
-  const note = (reason: unknown): void => void unhandled.push(reason);
-  beforeEach(() => void process.on("unhandledRejection", note));
-  afterEach(() => {
-    process.off("unhandledRejection", note);
-    expect(unhandled.splice(0)).toEqual([]);
-  });
 }

@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import { OverflowError, TimeoutError } from "../../lib/errors.ts";
 import type { Transport } from "../../lib/net/mod.ts";
 import type { Server, ServerConnection } from "../../lib/server/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
-import { bytesOf, fixture, fixtures, noUnhandledRejections, type Rig, rigTest } from "./kit.ts";
+import { bytesOf, fixture, fixtures, type Rig, rigTest } from "./kit.ts";
 
-noUnhandledRejections();
+leakGate();
 
 function untilDraining({ draining }: ServerConnection): Promise<void> {
   return new Promise((resolve) => draining.addEventListener("abort", () => resolve(), { once: true }));
@@ -100,15 +101,14 @@ describe("limits", () => {
   it(
     "do not count time in which nobody reads",
     rigTest(fixture.tcp, async (rig) => {
-      const connections: ServerConnection[] = [];
-      const server = await rig.serve(async (connection) => {
-        connections.push(connection);
-        await new Promise((resolve) => connection.draining.addEventListener("abort", resolve));
-      }, { limits: { idleTimeout: 40 } });
-      const peer = await rig.accepted(server);
-      peer.transport.write(new Uint8Array(4 * 1_048_576));
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      expect(connections[0]!.state).toBe("open");
+      const server = await rig.serve(untilDraining, { limits: { idleTimeout: 40 } });
+      const unread = await rig.accepted(server);
+      unread.transport.write(new Uint8Array(4 * 1_048_576));
+      await until(() => server.inspect().connections[0]!.bytesIn >= 65_536);
+      // Two others, one after the other, show that the time has passed.
+      await (await rig.accepted(server)).gone();
+      await (await rig.accepted(server)).gone();
+      expect(server.inspect().connections).toMatchObject([{ id: 1, state: "open" }]);
     }),
   );
 
@@ -116,12 +116,14 @@ describe("limits", () => {
     "do not count the time of a drain",
     rigTest(fixture.memory, async (rig) => {
       let finish = (): void => {};
-      const server = await rig.serve(() => new Promise<void>((resolve) => finish = resolve), {
-        limits: { idleTimeout: 30 },
-      });
+      const limits = { idleTimeout: 30 };
+      const server = await rig.serve(() => new Promise<void>((resolve) => finish = resolve), { limits });
+      const clock = await rig.serve(untilDraining, { limits });
       await rig.accepted(server);
       const goodbye = server.goodbye();
-      await new Promise((resolve) => setTimeout(resolve, 120));
+      // Two others, one after the other, show that the time has passed.
+      await (await rig.accepted(clock)).gone();
+      await (await rig.accepted(clock)).gone();
       expect(server.state).toBe("draining");
       finish();
       const farewell = await goodbye;

@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { ConnectError } from "../../lib/errors.ts";
 import type { Listener, ListenHandler, Network } from "../../lib/net/mod.ts";
 import type { ServerConnection } from "../../lib/server/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { until } from "../support/until.ts";
-import { fixture, noUnhandledRejections, rejection, rigTest } from "./kit.ts";
+import { fixture, rejection, rigTest } from "./kit.ts";
 
-noUnhandledRejections();
+leakGate();
 
 function untilDraining({ draining }: ServerConnection): Promise<void> {
   return new Promise((resolve) => draining.addEventListener("abort", () => resolve(), { once: true }));

@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import { ClosedError, ConnectError } from "../../lib/errors.ts";
 import type { Listener, Network, Transport } from "../../lib/net/mod.ts";
 import type { ServerConnection } from "../../lib/server/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
-import { bytesOf, fixture, fixtures, noUnhandledRejections, rigTest } from "./kit.ts";
+import { bytesOf, fixture, fixtures, rigTest } from "./kit.ts";
 
-noUnhandledRejections();
+leakGate();
 
 /** Waits for the begin of the end. */
 function untilDraining({ draining }: { draining: AbortSignal }): Promise<void> {
@@ -126,6 +127,38 @@ describe("the end of a server", () => {
       expect(farewell.outcome).toBe("clean");
       await late.gone();
       expect(late.error).toMatchObject({ code: "ECONNRESET" });
+    }),
+  );
+
+  it(
+    "is over when the sockets that it has refused are closed",
+    rigTest(fixture.memory, async (rig) => {
+      const network = traced(rig.network, []);
+      const server = await rig.serve(untilDraining, { network });
+      let close = (): void => {};
+      const closed = new Promise<undefined>((resolve) => close = () => resolve(undefined));
+      const nothing = (): void => {};
+      const late: Transport = {
+        kind: "memory",
+        remote: "a:1",
+        local: "b:2",
+        buffered: 0,
+        destroyed: false,
+        closed,
+        start: nothing,
+        write: () => true,
+        end: nothing,
+        pause: nothing,
+        resume: nothing,
+        destroy: nothing,
+        reset: nothing,
+      };
+      network.held.push(late);
+      const goodbye = server.goodbye();
+      await turns(20);
+      expect(server.state).toBe("closing");
+      close();
+      expect(await goodbye).toMatchObject({ outcome: "clean", connections: { opened: 0, refused: 1 } });
     }),
   );
 

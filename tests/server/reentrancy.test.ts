@@ -2,10 +2,11 @@ import { performance } from "node:perf_hooks";
 import { describe, expect, it } from "vitest";
 import type { Farewell } from "../../lib/lifecycle/mod.ts";
 import type { Server, ServerConnection } from "../../lib/server/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
-import { fixture, noUnhandledRejections, rigTest } from "./kit.ts";
+import { fixture, rigTest } from "./kit.ts";
 
-noUnhandledRejections();
+leakGate();
 
 function untilDraining({ draining }: ServerConnection): Promise<void> {
   return new Promise((resolve) => draining.addEventListener("abort", () => resolve(), { once: true }));

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { ConnectError } from "../../lib/errors.ts";
 import { type ConnectionHandler, serve, type ServerConnection } from "../../lib/server/mod.ts";
-import { until } from "../support/until.ts";
-import { bytesOf, fixture, fixtures, noUnhandledRejections, rejection, rigTest, textOf } from "./kit.ts";
+import { leakGate } from "../support/leak.ts";
+import { turns, until } from "../support/until.ts";
+import { bytesOf, fixture, fixtures, rejection, rigTest, textOf } from "./kit.ts";
 
-noUnhandledRejections();
+leakGate();
 
 const echo: ConnectionHandler = async (connection) => {
   for await (const chunk of connection.readable) await connection.write(chunk);
@@ -82,7 +83,29 @@ describe.each(fixtures)("serve over $kind", (on) => {
   );
 
   it(
-    "makes a writer wait for a slow peer, and a peer for a slow reader",
+    "makes a peer wait for a slow reader, and hands over all of it in the end",
+    rigTest(on, async (rig) => {
+      let begin = (): void => {};
+      let read = 0;
+      const server = await rig.serve(async (connection) => {
+        await new Promise<void>((resolve) => begin = resolve);
+        for await (const chunk of connection.readable) read += chunk.byteLength;
+      });
+      const peer = await rig.accepted(server);
+      const size = 16 * 1_048_576;
+      for (let sent = 0; sent < size; sent += 65_536) peer.transport.write(new Uint8Array(65_536));
+      await until(() => server.inspect().connections[0]!.bytesIn >= 65_536);
+      await turns(20);
+      // What nobody reads is not taken from the peer, but for one round of the buffer.
+      expect(server.inspect().connections[0]!.bytesIn).toBeLessThan(1_048_576);
+      expect(peer.transport.buffered).toBeGreaterThan(0);
+      begin();
+      await until(() => read === size, { what: "all bytes" });
+    }),
+  );
+
+  it(
+    "makes a writer wait for a slow peer",
     rigTest(on, async (rig) => {
       let wrote = 0;
       const server = await rig.serve(async (connection) => {

@@ -1,4 +1,11 @@
-import type { Counted, ListenAddress, Listener, ListenTarget, Network, Transport } from "../../lib/net/mod.ts";
+import type {
+  Counted,
+  ListenAddress,
+  Listener,
+  ListenTarget,
+  Network,
+  Transport,
+} from "../../lib/net/mod.ts";
 import {
   type Command,
   commandInfo,
@@ -73,7 +80,9 @@ export class FakeServer {
 
   /** Where clients connect to. */
   get url(): string {
-    return "path" in this.address ? `eventmesh+unix://${this.address.path}` : `eventmesh://127.0.0.1:${this.port}`;
+    return "path" in this.address
+      ? `eventmesh+unix://${this.address.path}`
+      : `eventmesh://127.0.0.1:${this.port}`;
   }
 
   /** Streams that are still there. */
@@ -220,7 +229,9 @@ export class FakeSession {
 
   /** Waits until so many requests of a command came on this stream. */
   async saw(command: Command, count = 1): Promise<FakeRequest[]> {
-    await until(() => this.of(command).length >= count, { what: `${count} ${command} on stream ${this.number}` });
+    await until(() => this.of(command).length >= count, {
+      what: `${count} ${command} on stream ${this.number}`,
+    });
     return this.of(command);
   }
 

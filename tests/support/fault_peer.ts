@@ -25,7 +25,7 @@ export type FaultMode =
   | "connect-and-idle"
   /** Refuses every request for now: it is busy. */
   | "busy"
-  /** Sends its answers one byte per turn of the event loop. */
+  /** Sends its answers in pieces, one per turn of the event loop. */
   | "slow"
   /** Reads no more, and does not answer. */
   | "never-read"
@@ -56,7 +56,10 @@ export interface Fault {
   readonly mode: FaultMode;
   /** @default {"accept"} */
   readonly at?: FaultTrigger;
-  /** `rst-at-byte-n`: bytes of the answer to the trigger that are still sent, or bytes received from the start on. */
+  /**
+   * `rst-at-byte-n`: bytes of the answer to the trigger that are still sent, or bytes received from the start on.
+   * `slow`: bytes of a piece. @default {1}
+   */
   readonly bytes?: number;
   /** @default {"sent"} */
   readonly direction?: "sent" | "received";
@@ -227,7 +230,7 @@ class PeerStream {
   }
 
   #data(chunk: Uint8Array): void {
-    const { mode, bytes = 0, direction } = this.#peer.fault;
+    const { mode, bytes = 1, direction } = this.#peer.fault;
     if (mode === "rst-at-byte-n" && direction === "received" && this.id > (this.#peer.fault.spare ?? 0)) {
       this.#bytesIn += chunk.byteLength;
       if (this.#bytesIn >= bytes) return this.transport.reset();
@@ -333,7 +336,7 @@ class PeerStream {
         return;
       case "rst-at-byte-n": {
         if (this.#peer.fault.direction === "received") break;
-        this.transport.write(this.#frame(header, body).subarray(0, this.#peer.fault.bytes ?? 0));
+        this.transport.write(this.#frame(header, body).subarray(0, this.#peer.fault.bytes ?? 1));
         this.#mode = "silent";
         this.#resetWhenSent();
         return;
@@ -358,10 +361,10 @@ class PeerStream {
   }
 
   readonly #drip = (): void => {
-    const byte = this.#slow.shift();
-    this.#slowly = byte !== undefined && !this.transport.destroyed;
+    const piece = this.#slow.splice(0, this.#peer.fault.bytes ?? 1);
+    this.#slowly = piece.length > 0 && !this.transport.destroyed;
     if (!this.#slowly) return;
-    this.transport.write(new Uint8Array([byte!]));
+    this.transport.write(new Uint8Array(piece));
     setImmediate(this.#drip);
   };
 

@@ -1,22 +1,16 @@
 import { describe } from "vitest";
 import { memoryNetwork } from "../../lib/net/mod.ts";
-import { startFaultPeer } from "../support/fault_peer.ts";
 import { sweep, type SweepOptions } from "../support/sweep.ts";
 import {
   connectScenario,
   goodbyeScenario,
   publishScenario,
   requestScenario,
-  type StartPeer,
   subscribeScenario,
 } from "./eventmesh.ts";
+import { plainPeer } from "./peers.ts";
 
 const memory: SweepOptions = { network: memoryNetwork, virtual: true };
-
-const plainPeer: StartPeer = async ({ network }) => {
-  const peer = await startFaultPeer({ network });
-  return { url: peer.url, residents: () => peer.orphans(), end: () => peer.close() };
-};
 
 describe("the EventMesh client", () => {
   sweep("connect", connectScenario(plainPeer), memory);

@@ -29,10 +29,14 @@ export interface ClientWorld {
 type PeerWorld = Omit<ClientWorld, "connection">;
 
 /** `connect`: its signal bounds the call, and nothing of a call that rejects is left. */
-export function connectScenario(start: StartPeer, options: EventMeshOptions = {}): Scenario<PeerWorld, EventMeshConnection> {
+export function connectScenario(
+  start: StartPeer,
+  options: EventMeshOptions & { readonly before?: readonly string[] } = {},
+): Scenario<PeerWorld, EventMeshConnection> {
+  const { before = [], ...rest } = options;
   return {
     arrange: async (stage) => ({ stage, peer: await start(stage), residents: 0 }),
-    act: ({ stage, peer }, signal) => connect(peer.url, { ...options, network: stage.network, signal }),
+    act: ({ stage, peer }, signal) => connect([...before, peer.url], { ...rest, network: stage.network, signal }),
     rejected: ({ stage }) => {
       expect(stage.network.dialled.size, "streams when connect rejects").toBe(0);
     },
@@ -77,16 +81,29 @@ export function publishScenario(start: StartPeer): Scenario<ClientWorld, void> {
   };
 }
 
-/** `request`: a reply that comes after the abort is dropped and goes to nobody else. */
-export function requestScenario(start: StartPeer): Scenario<ClientWorld, Message> {
+/**
+ * `request`: a reply that comes after the abort is dropped and goes to nobody else. The answers come from the peer itself,
+ * or from a responder.
+ */
+export function requestScenario(
+  start: StartPeer,
+  { responder = false }: { readonly responder?: boolean } = {},
+): Scenario<ClientWorld & { responder: EventMeshConnection | undefined }, Message> {
   return {
-    arrange: arrangeClient(start),
+    arrange: async (stage) => {
+      const world = await arrangeClient(start)(stage);
+      if (!responder) return { ...world, responder: undefined };
+      const other = await connect(world.peer.url, { network: stage.network, group: "responders" });
+      const questions = await other.subscribe("questions", { type: "sync" });
+      void questions.consume((message) => `reply to ${message.text()}`);
+      return { ...world, responder: other, residents: world.peer.residents().length };
+    },
     act: ({ connection }, signal) => connection.request("questions", "interrupted", { signal }),
     succeeded: (reply) => expect(reply.text()).toBe("reply to interrupted"),
-    orphans: orphansOf,
     end: async (world, interrupt) => {
       const reply = await world.connection.request("questions", "afterwards");
       expect(reply.text()).toBe("reply to afterwards");
+      if (world.responder !== undefined) expectClean(await world.responder.goodbye());
       await endClient(world, interrupt);
     },
   };
@@ -126,7 +143,7 @@ export function goodbyeScenario(start: StartPeer): Scenario<ClientWorld & { subs
   };
 }
 
-function arrangeClient(start: StartPeer): (stage: Stage) => Promise<ClientWorld> {
+export function arrangeClient(start: StartPeer): (stage: Stage) => Promise<ClientWorld> {
   return async (stage) => {
     const peer = await start(stage);
     const connection = await connect(peer.url, { network: stage.network });
@@ -139,14 +156,14 @@ function orphansOf({ peer, residents }: ClientWorld): readonly string[] {
 }
 
 /** The connection has taken no harm: it publishes, and its goodbye is clean. */
-async function endClient({ connection, peer }: ClientWorld, _interrupt: Interrupt): Promise<void> {
+export async function endClient({ connection, peer }: ClientWorld, _interrupt: Interrupt): Promise<void> {
   await connection.publish("orders", "afterwards");
   const farewell = await connection.goodbye();
   expectClean(farewell);
   await peer.end();
 }
 
-function expectClean(farewell: Farewell): void {
+export function expectClean(farewell: Farewell): void {
   expect(farewell.outcome, JSON.stringify(farewell)).toBe("clean");
 }
 

@@ -1,27 +1,32 @@
-import { startBroker } from "../../broker/mod.ts";
-import { type Command, numberFlag, textFlag, UsageError } from "../command.ts";
+import { type BrokerOptions, startBroker } from "../../broker/mod.ts";
+import type { Command } from "../command.ts";
+import { checkNoWords, nameFlag, numberFlag } from "../flags.ts";
 
 /** Runs the embedded broker until it is interrupted. */
 export const broker: Command = {
   name: "broker",
-  summary: "run a broker until interrupted",
+  summary: "run a broker, in memory, until interrupted",
   usage: "",
+  notes: [],
   flags: [
-    { name: "host", value: "HOST", about: "address to listen on (127.0.0.1)" },
-    { name: "port", value: "PORT", about: "port to listen on, 0 for any (10000)" },
-    { name: "retain", value: "N", about: "messages per topic for late subscribers (0)" },
-    { name: "json", about: "print the address as JSON" },
+    { name: "host", value: "HOST", about: "name or address to listen on (127.0.0.1)" },
+    { name: "port", value: "PORT", about: "port to listen on, 0 for any that is free (10000)" },
+    { name: "retain", value: "N", about: "messages per topic kept for late subscribers (0)" },
+    { name: "json", about: 'print {"url": ...} when it listens' },
   ],
+  example: "gracewire broker --port 0 --retain 10",
   parse(given) {
-    if (given.words.length > 0) throw new UsageError(`broker: expected no words, got "${given.words[0]}"`);
-    const host = textFlag(given, "host") ?? "127.0.0.1";
-    const port = numberFlag(given, "port", 0) ?? 10_000;
-    const retain = numberFlag(given, "retain", 0) ?? 0;
-    return async ({ scope, console }) => {
-      const running = scope.use(await startBroker({ host, port, retain, signal: scope.draining }));
-      if (given.flags["json"] === true) await console.print(JSON.stringify({ url: running.url }));
-      else console.note(`listening on ${running.url}`);
-      await running.closed;
+    checkNoWords(given);
+    const options: BrokerOptions = {
+      host: nameFlag(given, "host"),
+      port: numberFlag(given, "port", 0, 65_535),
+      retain: numberFlag(given, "retain", 0),
+    };
+    const json = given.flags.has("json");
+    return async ({ scope, console, own }) => {
+      const { closed, url } = own("broker", await startBroker({ ...options, signal: scope.draining }));
+      await console.print(json ? JSON.stringify({ url }) : `listening on ${url}`);
+      await closed;
     };
   },
 };

@@ -1,52 +1,51 @@
-import { connect } from "../../eventmesh/mod.ts";
-import { type Command, commonFlags, connectOptions, defaultUrl, numberFlag, textFlag, UsageError } from "../command.ts";
-import { inputLines } from "../console.ts";
+import type { Command } from "../command.ts";
+import { commonFlags, durationFlag } from "../flags.ts";
+import { InFlight } from "../in_flight.ts";
+import { countFlag, messagesNote, messagesOf } from "../messages.ts";
+import { serverOf } from "../server.ts";
 
 /** Publishes messages: given as words, or one per line of standard input. */
 export const pub: Command = {
   name: "pub",
-  summary: "publish messages",
-  usage: "TOPIC [MESSAGE ...]   without a MESSAGE: one per line of standard input",
+  summary: "publish messages; done when the server has confirmed all",
+  usage: "TOPIC [MESSAGE ...]",
+  notes: [messagesNote],
   flags: [
     commonFlags.url,
     commonFlags.group,
+    countFlag,
+    { name: "timeout", value: "MS", about: "milliseconds for the server to answer (20000)" },
     { name: "broadcast", about: "publish with the broadcast command" },
-    { name: "count", value: "N", about: "publish each message N times" },
-    commonFlags.timeout,
-    commonFlags.json,
+    { ...commonFlags.json, about: 'print {"topic": ..., "published": N} at the end' },
   ],
+  example: "seq 1000 | gracewire pub numbers",
   parse(given) {
-    const [topic, ...messages] = given.words;
-    if (topic === undefined) throw new UsageError("pub: expected a TOPIC");
-    const url = textFlag(given, "url") ?? defaultUrl;
-    const options = connectOptions(given);
-    const count = numberFlag(given, "count", 1) ?? 1;
-    const timeout = numberFlag(given, "timeout", 1);
-    return async ({ scope, console }) => {
-      const signal = scope.draining;
-      const connection = scope.use(await connect(url, { ...options, signal }));
-      const send = given.flags["broadcast"] === true ? connection.broadcast : connection.publish;
+    const { topic, read } = messagesOf(given);
+    const timeout = durationFlag(given, "timeout");
+    const open = serverOf(given, timeout);
+    const broadcast = given.flags.has("broadcast");
+    const json = given.flags.has("json");
+    return async (context) => {
+      const { scope, console } = context;
+      const connection = await open(context);
+      // An interrupt ends the input; what is under way may still be confirmed, until the next one.
+      const options = { timeout, signal: scope.signal };
+      const inFlight = new InFlight({ count: 1_000, size: 16 * 1_024 * 1_024 });
       let published = 0;
-      const pending: Set<Promise<void>> = new Set();
-      let failed: { error: unknown } | undefined;
-      for await (const message of messages.length > 0 ? messages : inputLines(signal)) {
-        for (let i = 0; i < count && failed === undefined; i++) {
-          const confirmed = send.call(connection, topic, message, { signal, ...(timeout === undefined ? {} : { timeout }) })
-            .then(() => void published++, (error: unknown) => void (failed ??= { error }))
-            .finally(() => pending.delete(confirmed));
-          pending.add(confirmed);
-          // A window of messages in flight keeps input of any length in bounded memory.
-          while (pending.size >= maxPending) await Promise.race(pending);
+      try {
+        for await (const message of read(console, scope.draining)) {
+          const confirmed = broadcast
+            ? connection.broadcast(topic, message, options)
+            : connection.publish(topic, message, options);
+          await inFlight.add(confirmed.then(() => published++), message.length);
+          if (inFlight.failed) break;
         }
-        if (failed !== undefined) break;
+      } finally {
+        await inFlight.settled();
+        if (json) await console.print(JSON.stringify({ topic, published }));
+        else console.note(`${published} published to ${topic}`);
       }
-      await Promise.all(pending);
-      if (given.flags["json"] === true) await console.print(JSON.stringify({ topic, published }));
-      else console.note(`${published} published to ${topic}`);
-      if (failed !== undefined) throw failed.error;
+      inFlight.check();
     };
   },
 };
-
-/** Messages that may wait for their confirmation. */
-const maxPending = 1_000;

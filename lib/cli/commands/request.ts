@@ -1,29 +1,39 @@
-import { connect } from "../../eventmesh/mod.ts";
-import { type Command, commonFlags, connectOptions, defaultUrl, numberFlag, textFlag, UsageError } from "../command.ts";
+import type { Command } from "../command.ts";
+import { commonFlags, durationFlag } from "../flags.ts";
+import { countFlag, messagesNote, messagesOf } from "../messages.ts";
+import { serverOf } from "../server.ts";
 
-/** Sends a request and prints its reply. */
+/** Sends requests, one after the other, and prints their replies. */
 export const request: Command = {
   name: "request",
-  summary: "send a request and print its reply",
-  usage: "TOPIC MESSAGE",
-  flags: [commonFlags.url, commonFlags.group, { ...commonFlags.timeout, about: "milliseconds to wait (5000)" }, commonFlags.json],
+  summary: "send requests, one after the other, and print the replies",
+  usage: "TOPIC [MESSAGE ...]",
+  notes: [messagesNote],
+  flags: [
+    commonFlags.url,
+    commonFlags.group,
+    countFlag,
+    { name: "timeout", value: "MS", about: "milliseconds to wait for each reply (5000)" },
+    commonFlags.json,
+  ],
+  example: "gracewire request clock 'what time is it?'",
   parse(given) {
-    const [topic, message, ...more] = given.words;
-    if (topic === undefined || message === undefined || more.length > 0) {
-      throw new UsageError("request: expected a TOPIC and a MESSAGE");
-    }
-    const url = textFlag(given, "url") ?? defaultUrl;
-    const options = connectOptions(given);
-    const timeout = numberFlag(given, "timeout", 1) ?? 5_000;
-    return async ({ scope, console }) => {
+    const { topic, read } = messagesOf(given);
+    const timeout = durationFlag(given, "timeout");
+    const open = serverOf(given, timeout);
+    const json = given.flags.has("json");
+    return async (context) => {
+      const { scope, console } = context;
+      const connection = await open(context);
       const signal = scope.draining;
-      const connection = scope.use(await connect(url, { ...options, signal }));
-      const start = performance.now();
-      const reply = await connection.request(topic, message, { signal, timeout });
-      const took = Math.round((performance.now() - start) * 100) / 100;
-      if (given.flags["json"] !== true) return await console.print(reply.text());
-      const { id, properties } = reply;
-      await console.print(JSON.stringify({ topic: reply.topic, id, data: reply.text(), properties, ms: took }));
+      for await (const message of read(console, signal)) {
+        const start = performance.now();
+        const reply = await connection.request(topic, message, { timeout, signal });
+        const ms = Math.round((performance.now() - start) * 100) / 100;
+        const { id, properties } = reply;
+        const line = json ? JSON.stringify({ topic, id, data: reply.text(), properties, ms }) : reply.text();
+        if (!await console.print(line, { signal })) return;
+      }
     };
   },
 };

@@ -1,58 +1,79 @@
-import { connect, type EventMeshHeader } from "../../eventmesh/mod.ts";
+import type { EventMeshHeader } from "../../eventmesh/mod.ts";
+import { GracewireError } from "../../errors.ts";
 import type { Message } from "../../messaging/mod.ts";
-import { type Command, commonFlags, defaultUrl, numberFlag, textFlag, UsageError } from "../command.ts";
+import { type Command, Failure } from "../command.ts";
+import { checkTopics, commonFlags, durationFlag, numberFlag, textFlag } from "../flags.ts";
+import { serverOf } from "../server.ts";
 
 /** Prints what arrives, and answers requests. */
 export const sub: Command = {
   name: "sub",
-  summary: "print messages, and answer requests",
+  summary: "print messages as they arrive, and answer requests",
   usage: "TOPIC ...",
+  notes: [],
   flags: [
     commonFlags.url,
     commonFlags.group,
-    { name: "broadcasting", about: "get every message, not a share of the group's" },
-    { name: "reply", value: "TEXT", about: "answer requests with TEXT; {} in it is the request" },
     { name: "count", value: "N", about: "end after N messages" },
-    { name: "timeout", value: "MS", about: "end after MS milliseconds" },
+    { name: "timeout", value: "MS", about: "end after MS milliseconds; then fewer than N are a failure" },
+    { name: "broadcasting", about: "get every message, not a share of those for the group" },
+    { name: "reply", value: "TEXT", about: "answer requests with TEXT; {} in it is the request" },
     commonFlags.json,
   ],
+  example: "gracewire sub clock --reply 'you said: {}'",
   parse(given) {
-    if (given.words.length === 0) throw new UsageError("sub: expected a TOPIC");
-    const url = textFlag(given, "url") ?? defaultUrl;
-    const group = textFlag(given, "group");
+    const topics = given.words;
+    checkTopics(topics);
     const reply = textFlag(given, "reply");
-    const count = numberFlag(given, "count", 1) ?? Infinity;
-    const timeout = numberFlag(given, "timeout", 1);
-    const json = given.flags["json"] === true;
-    return async ({ scope, console }) => {
-      const connection = scope.use(
-        await connect(url, { ...(group === undefined ? {} : { group }), signal: scope.draining }),
-      );
-      const subscription = await connection.subscribe(given.words, {
-        mode: given.flags["broadcasting"] === true ? "broadcasting" : "clustering",
-        type: reply === undefined ? "async" : "sync",
-      });
-      console.note(`subscribed to ${given.words.join(", ")}`);
-      const end = (): void => void subscription.goodbye({ reason: scope.draining.reason });
-      scope.draining.addEventListener("abort", end, { once: true });
-      const timer = timeout === undefined ? undefined : setTimeout(end, timeout);
+    const count = numberFlag(given, "count", 1);
+    const timeout = durationFlag(given, "timeout");
+    const open = serverOf(given, timeout);
+    const mode = given.flags.has("broadcasting") ? "broadcasting" : "clustering";
+    const json = given.flags.has("json");
+    return async (context) => {
+      const { console, watch } = context;
+      const connection = await open(context);
+      const type = reply === undefined ? "async" : "sync";
+      const subscription = await connection.subscribe(topics, { mode, type, timeout });
+      watch("subscription", subscription);
+      console.note(`subscribed to ${subscription.topics.join(", ")}`);
+      let over = false;
+      const timer = timeout === undefined ? undefined : setTimeout(() => {
+        over = true;
+        void subscription.goodbye();
+      }, timeout);
       let received = 0;
       try {
         for await (const message of subscription) {
-          await console.print(json ? JSON.stringify(record(message)) : message.text(), { signal: subscription.signal });
-          if (reply !== undefined && message.wantsReply) await message.respond(reply.replaceAll("{}", message.text()));
-          if (++received < count) continue;
+          const line = json ? JSON.stringify(record(message)) : message.text();
+          // Nobody has read it: somebody else of the group gets it.
+          if (!await console.print(line, { signal: subscription.signal })) break;
+          if (reply !== undefined && message.wantsReply) await answer(message, reply, console.note);
+          if (++received !== count) continue;
           message.ack();
           break;
         }
       } finally {
         clearTimeout(timer);
-        scope.draining.removeEventListener("abort", end);
       }
       await subscription.closed;
+      if (over && count !== undefined && received < count) {
+        throw new Failure(`Expected ${count} messages within ${timeout} ms, got ${received}`);
+      }
     };
   },
 };
+
+/** A request that cannot be answered any more is no reason to leave the next ones unanswered. */
+async function answer(message: Message, reply: string, note: (line: string) => void): Promise<void> {
+  const text = message.text();
+  try {
+    await message.respond(reply.replaceAll("{}", () => text));
+  } catch (error) {
+    if (!(error instanceof GracewireError)) throw error;
+    note(error.message);
+  }
+}
 
 function record(message: Message): Record<string, unknown> {
   const { topic, id, properties, wantsReply, redelivered } = message;

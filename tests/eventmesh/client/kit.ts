@@ -1,14 +1,21 @@
 import { afterEach, expect, vi } from "vitest";
-import { connect, type EventMeshConnection, type EventMeshOptions } from "../../../lib/eventmesh/mod.ts";
+import {
+  connect,
+  type EventMeshConnection,
+  type EventMeshOptions,
+  type ReconnectOptions,
+} from "../../../lib/eventmesh/mod.ts";
 import type { EndpointEvent, Farewell } from "../../../lib/lifecycle/mod.ts";
-import { memoryNetwork } from "../../../lib/net/mod.ts";
+import { type Counted, memoryNetwork, type Network, type Transport } from "../../../lib/net/mod.ts";
 import { FakeServer, type FakeServerOptions, startFakeServer } from "../../support/fake_server.ts";
-import { turns, until } from "../../support/until.ts";
+import { turns } from "../../support/until.ts";
 
 /** Reconnects without waiting long. */
-export const quick = { min: 1, max: 5, jitter: 0 };
+export const quick: ReconnectOptions = { min: 1, max: 5, jitter: 0 };
 
-const network = memoryNetwork();
+/** The network of all these tests. */
+export const network: Network & Counted = countDials(memoryNetwork());
+const dialled = new Set<Transport>();
 const servers: FakeServer[] = [];
 const connections: EventMeshConnection[] = [];
 
@@ -50,7 +57,56 @@ export async function pair(
 
 /** Streams of the clients that are there. */
 export function openStreams(): number {
-  return network.open().sockets;
+  return dialled.size;
+}
+
+function countDials(inner: Network & Counted): Network & Counted {
+  return {
+    ...inner,
+    async dial(target, options) {
+      const transport = await inner.dial(target, options);
+      dialled.add(transport);
+      void transport.closed.then(() => dialled.delete(transport));
+      return transport;
+    },
+  };
+}
+
+/** What {@linkcode onData} tells. */
+export interface Arrival {
+  /** Number of the stream, from 1. */
+  readonly dial: number;
+  /** Number of the chunk on it, from 1. */
+  readonly chunk: number;
+}
+
+/** The network, with an observer of every chunk that a client has taken in. */
+export function onData(observe: (arrival: Arrival) => void): Network {
+  let dials = 0;
+  return {
+    ...network,
+    async dial(target, options) {
+      const transport = await network.dial(target, options);
+      const start = transport.start.bind(transport);
+      const dial = ++dials;
+      let chunks = 0;
+      transport.start = (handler) =>
+        start({
+          ...handler,
+          data(bytes) {
+            handler.data(bytes);
+            observe({ dial, chunk: ++chunks });
+          },
+        });
+      return transport;
+    },
+  };
+}
+
+/** Acts after so many microtasks: 0 is at once. */
+export function microtasksLater(count: number, action: () => void): void {
+  if (count === 0) action();
+  else queueMicrotask(() => microtasksLater(count - 1, action));
 }
 
 /** What a promise rejects with; fails when it resolves. */
@@ -94,13 +150,14 @@ export async function partClean(connection: EventMeshConnection): Promise<Farewe
   return farewell;
 }
 
-/** Takes the time into our hands; what happens without time goes on by itself. */
+/** Takes the time into our hands, before anything has looked at it; what happens without time goes on by itself. */
 export function holdTime(): void {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
 }
 
 /** Lets so many milliseconds pass, and everything happen that they bring. */
 export async function pass(milliseconds: number): Promise<void> {
+  await turns(6);
   for (let left = milliseconds; left > 0; left -= stride) {
     await vi.advanceTimersByTimeAsync(Math.min(stride, left));
     await turns(6);
@@ -109,5 +166,3 @@ export async function pass(milliseconds: number): Promise<void> {
 
 /** Short enough that an answer comes before the next thing is due. */
 const stride = 100;
-
-export { network, until };

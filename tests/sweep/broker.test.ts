@@ -1,0 +1,22 @@
+import { describe } from "vitest";
+import { memoryNetwork } from "../../lib/net/mod.ts";
+import { sweep, type SweepOptions } from "../support/sweep.ts";
+import {
+  connectScenario,
+  goodbyeScenario,
+  publishScenario,
+  requestScenario,
+  subscribeScenario,
+} from "./eventmesh.ts";
+import { embeddedBroker } from "./peers.ts";
+
+const memory: SweepOptions = { network: memoryNetwork, virtual: true, peerTimers: true };
+const broker = embeddedBroker();
+
+describe("the EventMesh client at the embedded broker", () => {
+  sweep("connect", connectScenario(broker), memory);
+  sweep("subscribe", subscribeScenario(broker, ["orders", "returns"]), memory);
+  sweep("publish", publishScenario(broker), memory);
+  sweep("request", requestScenario(broker, { responder: true }), memory);
+  sweep("goodbye", goodbyeScenario(broker), { ...memory, resolves: true });
+});
