@@ -47,7 +47,8 @@ export interface RunResult {
  * main threw or something failed to end, or 128 and the number of the signal (130 for SIGINT, 143 for SIGTERM).
  *
  * Never rejects, but for options of a wrong type and for a `signal` that has aborted already. While main runs, the
- * process stays alive; a main that has not returned 5 s after an interrupt has ended its scope is given up, as a failure.
+ * process stays alive; a main that has not returned 5 s after an interrupt has ended its scope is given up, as a failure,
+ * and one that is sent a second signal is not waited for any longer than its scope.
  *
  * @example
  * ```ts
@@ -74,7 +75,7 @@ export async function run(main: (scope: Scope) => unknown, options: RunOptions =
   // However the end has begun, the second signal forces it.
   onAbort(scope.draining, () => void scope.goodbye({ signal: signals.forced }));
   const alive = setInterval(() => {}, 1 << 30);
-  const failure = await outcomeOf(main, scope, interrupt.signal);
+  const failure = await outcomeOf(main, scope, interrupt.signal, signals.forced);
   const farewell = await scope.goodbye({ reason: failure?.error });
   const { reason } = signals.graceful;
   const signal = reason instanceof ProcessSignalError ? reason.signal : undefined;
@@ -90,23 +91,29 @@ export async function run(main: (scope: Scope) => unknown, options: RunOptions =
 /** Milliseconds that main has to return after an interrupt has ended everything it owns. */
 const mainLimit = 5_000;
 
-/** Runs main until it is over, or has not come to an end after an interrupt. */
+/** What main failed with, if it did. */
+type MainFailure = { readonly error: unknown } | undefined;
+
+/** Runs main until it is over, or until nobody waits for it any longer: everything it owned has ended, and it ought to. */
 async function outcomeOf(
   main: (scope: Scope) => unknown,
   scope: Scope,
   interrupt: AbortSignal,
-): Promise<{ readonly error: unknown } | undefined> {
-  const stuck: Deferred<{ readonly error: unknown }> = deferred();
+  forced: AbortSignal,
+): Promise<MainFailure> {
+  const stuck: Deferred<MainFailure> = deferred();
   let timer: Timer | undefined;
   let over = false;
-  void scope.closed.then(() => {
-    if (over || !interrupt.aborted) return;
+  const limit = (): void => {
+    if (over) return;
     const message = `Cannot end main: it has not returned ${mainLimit} ms after the end of its scope`;
-    timer = startTimer(
-      mainLimit,
-      () => stuck.resolve({ error: new TimeoutError(message, { timeout: mainLimit }) }),
-    );
-  });
+    timer = startTimer(mainLimit, () => {
+      stuck.resolve({ error: new TimeoutError(message, { timeout: mainLimit }) });
+    });
+    // Whoever sends a second signal knows that it does not return.
+    onAbort(forced, () => stuck.resolve(undefined));
+  };
+  void scope.closed.then(() => onAbort(interrupt, limit));
   const failure = await Promise.race([failureOf(main, scope), stuck.promise]);
   over = true;
   timer?.cancel();
@@ -116,7 +123,7 @@ async function outcomeOf(
 async function failureOf(
   main: (scope: Scope) => unknown,
   scope: Scope,
-): Promise<{ readonly error: unknown } | undefined> {
+): Promise<MainFailure> {
   try {
     await main(scope);
   } catch (error) {
@@ -125,11 +132,16 @@ async function failureOf(
   return undefined;
 }
 
-/** Only the end of the scope, as main sees it: the reason itself, or the refusal of something that the end has closed. */
+/**
+ * Only the end of the scope, as main sees it: the reason itself, the AbortError that the runtimes wrap it in, or the refusal
+ * of something that the end has closed.
+ */
 function isInterrupt(error: unknown, { draining, signal }: Scope): boolean {
   if (!draining.aborted) return false;
   const reasons = [draining.reason, ...(signal.aborted ? [signal.reason] : [])];
-  return reasons.includes(error) || (error instanceof ClosedError && reasons.includes(error.cause));
+  if (reasons.includes(error)) return true;
+  const wraps = error instanceof ClosedError || (error instanceof Error && error.name === "AbortError");
+  return wraps && reasons.includes(error.cause);
 }
 
 /** What main has set itself is kept where nothing is wrong. */

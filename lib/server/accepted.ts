@@ -8,10 +8,11 @@ import { runHook } from "../lifecycle/hooks.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
 import { type PhaseLimits, phaseLimits } from "../lifecycle/phases.ts";
 import { now } from "../lifecycle/timer.ts";
-import type { TimerWheel, WheelTimer } from "../lifecycle/wheel.ts";
+import type { TimerWheel } from "../lifecycle/wheel.ts";
 import type { Transport } from "../net/transport.ts";
 import type { ConnectionHandler, ConnectionPhase, ServerConnection } from "./connection.ts";
 import type { ConnectionInspection } from "./server.ts";
+import { IdleWatch } from "./idle.ts";
 import { PhaseSteps } from "./steps.ts";
 import { Wire } from "./wire.ts";
 import { ChunkWriter } from "./writer.ts";
@@ -33,6 +34,7 @@ export class AcceptedConnection implements ServerConnection {
   readonly #options: AcceptedOptions;
   readonly #wire: Wire;
   readonly #writer: ChunkWriter;
+  readonly #idle: IdleWatch;
   readonly #lifecycle: Lifecycle;
   readonly #steps: PhaseSteps;
   readonly #limits: { -readonly [phase in keyof PhaseLimits]: number } = { ...phaseLimits };
@@ -43,7 +45,6 @@ export class AcceptedConnection implements ServerConnection {
   readonly #since: number = now();
   #turn: Promise<void> | undefined = undefined;
   #endsWithServer = false;
-  #idle: WheelTimer | undefined = undefined;
   #loss: Error | undefined = undefined;
 
   constructor(options: AcceptedOptions) {
@@ -68,9 +69,11 @@ export class AcceptedConnection implements ServerConnection {
       flooded: (discarded) => this.#flooded(discarded),
     });
     this.#writer = new ChunkWriter(this.#wire);
+    const { idleTimeout: timeout, wheel } = options;
+    this.#idle = new IdleWatch(this.#wire, { wheel, timeout, onIdle: () => this.#idled() });
     void this.#wire.closed.then((error) => this.#onWireClosed(error));
     onAbort(this.draining, () => {
-      this.#rest();
+      this.#idle.stop();
       this.#wire.reader.end();
     });
   }
@@ -148,7 +151,7 @@ export class AcceptedConnection implements ServerConnection {
   /** Starts its life. What the handler throws is contained. */
   serve(handler: ConnectionHandler): void {
     this.#lifecycle.opened();
-    this.#watch(this.#options.idleTimeout);
+    this.#idle.start();
     void this.#handle(handler);
   }
 
@@ -258,7 +261,7 @@ export class AcceptedConnection implements ServerConnection {
 
   #onWireClosed(error: Error | undefined): void {
     const lifecycle = this.#lifecycle;
-    this.#rest();
+    this.#idle.stop();
     if (error === undefined || this.#wire.cut) {
       this.#wire.reader.end();
       this.#writer.close(this.#refuse);
@@ -290,25 +293,12 @@ export class AcceptedConnection implements ServerConnection {
     return error;
   };
 
-  #watch(delay: number): void {
-    this.#idle = this.#options.wheel.add(delay, { onDeadline: () => this.#checkSilence() });
-  }
-
-  #checkSilence(): void {
+  #idled(): void {
     const timeout = this.#options.idleTimeout;
-    const left = this.#wire.paused ? timeout : timeout - (now() - this.#wire.lastByte);
-    if (left > 0) return this.#watch(left);
-    this.#idle = undefined;
     const reason = new TimeoutError(`The ${this.#lifecycle.name} was idle: no byte in ${timeout} ms`, {
       timeout,
     });
     void this.#lifecycle.end({ cause: "idle-timeout", reason });
-  }
-
-  /** Silence means nothing any longer. */
-  #rest(): void {
-    this.#idle?.cancel();
-    this.#idle = undefined;
   }
 
   #flooded(discarded: number): void {
@@ -321,7 +311,7 @@ export class AcceptedConnection implements ServerConnection {
     const end = this.#loss !== undefined ? "lost" : this.#wire.cut ? "forced" : "clean";
     return {
       connections: { opened: 1, [end]: 1 },
-      residue: { sockets: this.#wire.gone ? 0 : 1, timers: this.#idle === undefined ? 0 : 1 },
+      residue: { sockets: this.#wire.gone ? 0 : 1, timers: this.#idle.watching ? 1 : 0 },
     };
   }
 }

@@ -51,7 +51,7 @@ export class Wire implements Transport {
     this.kind = below.kind;
     this.remote = below.remote;
     this.local = below.local;
-    this.reader = new ChunkReader(() => below.resume());
+    this.reader = new ChunkReader(() => this.#paused ? undefined : this.#flow());
     this.closed = below.closed.then((error) => {
       this.#gone = true;
       return error;
@@ -132,7 +132,7 @@ export class Wire implements Transport {
   resume(): void {
     this.#paused = false;
     if (this.#mode === "push") queueMicrotask(this.#replay);
-    else if (!this.paused) this.#below.resume();
+    else if (!this.paused) this.#flow();
   }
 
   destroy(error?: Error): void {
@@ -167,6 +167,12 @@ export class Wire implements Transport {
       this.#lookIfTold();
       setImmediate(() => this.#lookIfTold());
     });
+  }
+
+  /** Reads on. The silence of the peer counts from here: before, it may have had no chance to be heard. */
+  #flow(): void {
+    this.lastByte = now();
+    this.#below.resume();
   }
 
   #data(chunk: Uint8Array): void {
@@ -204,7 +210,7 @@ export class Wire implements Transport {
       const chunk = this.#early.shift();
       if (chunk === undefined) {
         if (this.#peerEnded) this.#tellEnd();
-        this.#below.resume();
+        this.#flow();
         return;
       }
       this.#hand(() => this.#handler!.data(chunk));

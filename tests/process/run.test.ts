@@ -125,13 +125,16 @@ describe("run", () => {
 
   it("gives the third signal its default effect", async () => {
     const { code, signal, lines } = await runChild(
-      program(`
+      program(
+        `
         scope.defer(() => new Promise(() => {}));
         scope.draining.addEventListener("abort", () => say("draining"));
         scope.signal.addEventListener("abort", () => say("forced"));
         say("ready");
         await new Promise(() => {});
-      `),
+      `,
+        "{ report: () => new Promise(() => {}) }",
+      ),
       {
         signals: [
           { after: "ready", signal: "SIGINT" },
@@ -191,6 +194,64 @@ describe("run", () => {
     expect(lines).toEqual(["ready", "freed first", "over, listeners: 0"]);
     expect(code).toBe(1);
     expect(stderr).toContain("Cannot end main: it has not returned 5000 ms after the end of its scope");
+  });
+
+  it("waits for such a main no longer when the second signal comes; what it throws later disturbs nobody", async () => {
+    const { code, lines, lingered, stderr } = await runChild(
+      program(`
+        scope.use(resource("first"));
+        say("ready");
+        await new Promise((_, reject) => process.once("late", reject));
+      `) + `process.emit("late", new Error("too late"));`,
+      { signals: [{ after: "ready", signal: "SIGINT" }, { after: "freed first", signal: "SIGINT" }] },
+    );
+    expect(lines).toEqual(["ready", "freed first", "over, listeners: 0"]);
+    expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
+    expect(lingered).toBeLessThan(soon);
+  });
+
+  it("limits a main that has ended its scope itself, too", async () => {
+    const { code, lines, stderr } = await runChild(
+      program(`
+        await scope.goodbye();
+        process.once("SIGTERM", () => say("told"));
+        say("ready");
+        await new Promise(() => {});
+      `),
+      { signals: [{ after: "ready", signal: "SIGTERM" }, { after: "told", signal: "SIGTERM" }] },
+    );
+    expect(lines).toEqual(["ready", "told", "over, listeners: 0"]);
+    expect({ code, stderr }).toEqual({ code: 143, stderr: "" });
+  });
+
+  it("interrupts what is being opened: nothing of it is left, and that is no failure", async () => {
+    const { code, lines, lingered, stderr } = await runChild(
+      program(`
+        const network = systemNetwork();
+        const { connect } = await import("gracewire/eventmesh");
+        const silent = scope.use(await serve((connection) => until(connection.draining), { network }));
+        setTimeout(() => say("opening"), 20);
+        try {
+          scope.use(await connect(silent.url.replace("tcp:", "eventmesh:"), { signal: scope.draining }));
+        } catch (error) {
+          say("the reason itself: " + (error === scope.draining.reason));
+          throw error;
+        }
+      `),
+      { signals: [{ after: "opening", signal: "SIGINT" }] },
+    );
+    expect(lines).toEqual(["opening", "the reason itself: true", "over, listeners: 0"]);
+    expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
+    expect(lingered).toBeLessThan(soon);
+  });
+
+  it("takes an AbortError that wraps the reason for the interrupt, and another error for a failure", async () => {
+    const { code, stderr } = await runChild(
+      `import { setTimeout as sleep } from "node:timers/promises";` +
+        program(`say("ready"); await sleep(60_000, undefined, { signal: scope.draining });`),
+      { signals: [{ after: "ready", signal: "SIGTERM" }] },
+    );
+    expect({ code, stderr }).toEqual({ code: 143, stderr: "" });
   });
 
   it("ends with a signal of the caller, without a code of its own", async () => {

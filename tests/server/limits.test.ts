@@ -78,7 +78,7 @@ describe("limits", () => {
         connections.push(connection);
         connection.onPhase("goodbye", () => connection.write(bytesOf("idle")));
         return untilDraining(connection);
-      }, { limits: { idleTimeout: 60 } });
+      }, { limits: { idleTimeout: 200 } });
       const [silent, busy] = [await rig.accepted(server), await rig.accepted(server)];
       const beat = setInterval(() => busy.send("."), 5);
       try {
@@ -88,7 +88,7 @@ describe("limits", () => {
         expect(farewell).toMatchObject({ cause: "idle-timeout", outcome: "clean" });
         expect(farewell.reason).toBeInstanceOf(TimeoutError);
         expect((farewell.reason as Error).message).toMatch(
-          /^The connection 1 from \S+ was idle: no byte in 60 ms$/,
+          /^The connection 1 from \S+ was idle: no byte in 200 ms$/,
         );
         expect(busy.closed).toBe(false);
         expect(connections[1]!.state).toBe("open");
@@ -108,7 +108,7 @@ describe("limits", () => {
       // Two others, one after the other, show that the time has passed.
       await (await rig.accepted(server)).gone();
       await (await rig.accepted(server)).gone();
-      expect(server.inspect().connections).toMatchObject([{ id: 1, state: "open" }]);
+      expect(server.inspect().connections[0]).toMatchObject({ id: 1, state: "open" });
     }),
   );
 

@@ -59,7 +59,8 @@ export async function runChild(program: string | URL, options: ChildOptions = {}
   }
 }
 
-async function bundle(program: string | URL): Promise<string> {
+/** A program, as {@linkcode runChild} takes it, as one module that every runtime reads. */
+export async function bundle(program: string | URL): Promise<string> {
   const { outputFiles } = await build({
     ...(typeof program === "string"
       ? {
@@ -79,8 +80,7 @@ async function bundle(program: string | URL): Promise<string> {
 
 function execute(file: string, options: ChildOptions): Promise<ChildResult> {
   const { args = [], env, onOutput, signals = [], timeout = 15_000 } = options;
-  const command = runtime === "deno" ? ["run", "-A", "--no-config", file, ...args] : [file, ...args];
-  const child = spawn(process.execPath, command, {
+  const child = spawn(process.execPath, [...runtimeArgs, file, ...args], {
     env: { ...plainEnv(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -132,8 +132,11 @@ function execute(file: string, options: ChildOptions): Promise<ChildResult> {
   });
 }
 
-/** Without what belongs to the run of the tests. */
-function plainEnv(): NodeJS.ProcessEnv {
+/** What goes before the file that this runtime is to run. */
+export const runtimeArgs: readonly string[] = runtime === "deno" ? ["run", "-A", "--no-config"] : [];
+
+/** The environment for a child: without what belongs to the run of the tests. */
+export function plainEnv(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) =>
     !/^(NODE_OPTIONS|NODE_V8_COVERAGE|GRACEWIRE_FACTS|FORCE_COLOR|VITEST.*)$/.test(name)
   );
