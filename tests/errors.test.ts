@@ -4,7 +4,10 @@ import { ConnectionLostError, GracewireError } from "../lib/errors.ts";
 describe("errors", () => {
   it("carry a stable code, their own name, and the cause by identity", () => {
     const cause = { any: "value" };
-    const error = new ConnectionLostError("Cannot publish: the connection was lost", { cause, outcome: "unknown" });
+    const error = new ConnectionLostError("Cannot publish: the connection was lost", {
+      cause,
+      outcome: "unknown",
+    });
     expect(error).toBeInstanceOf(GracewireError);
     expect(error.code).toBe("ERR_CONNECTION_LOST");
     expect(error.name).toBe("ConnectionLostError");

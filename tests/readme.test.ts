@@ -26,7 +26,9 @@ describe("README", () => {
 
   it("names every entry point and every error code", () => {
     const { exports } = JSON.parse(read("package.json")) as { exports: Record<string, unknown> };
-    const entries = Object.keys(exports).filter((key) => key !== "./package.json").map((key) => `gracewire${key.slice(1)}`);
+    const entries = Object.keys(exports).filter((key) => key !== "./package.json").map((key) =>
+      `gracewire${key.slice(1)}`
+    );
     const codes = [...read("lib/errors.ts").matchAll(/"(ERR_[A-Z_]+)"/g)].map(([, code]) => code!);
     expect([...entries, ...codes].filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
   });

@@ -8,12 +8,6 @@ import {
 } from "../eventmesh/wire/mod.ts";
 import type { PushCommand } from "./consumer.ts";
 
-/** Header property of a push that tells how often the message has been pushed, from the second time on. */
-export const DELIVERY_COUNT = "deliverycount";
-
-/** Header property of HELLO_RESPONSE that tells how many publishes a client may have unconfirmed. */
-export const PUBLISH_WINDOW = "publishwindow";
-
 const answers: readonly Command[] = [
   "HEARTBEAT_RESPONSE",
   "HELLO_RESPONSE",

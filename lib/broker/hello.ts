@@ -1,6 +1,10 @@
 import { ProtocolError } from "../errors.ts";
-import { decodeUserAgent, type Packet, type ReceivedUserAgent } from "../eventmesh/wire/mod.ts";
-import { PUBLISH_WINDOW } from "./frames.ts";
+import {
+  decodeUserAgent,
+  type Packet,
+  PUBLISH_WINDOW,
+  type ReceivedUserAgent,
+} from "../eventmesh/wire/mod.ts";
 import { missing, refused } from "./refusals.ts";
 import type { Session } from "./session.ts";
 

@@ -1,6 +1,7 @@
 import { OverflowError, TimeoutError } from "../errors.ts";
 import {
   type Command,
+  DELIVERY_COUNT,
   type EventProtocol,
   type FrameTemplate,
   FrameWriter,
@@ -12,7 +13,7 @@ import type { Transport } from "../server/mod.ts";
 import type { PushCommand } from "./consumer.ts";
 import type { Timers } from "./context.ts";
 import type { Copy } from "./copy.ts";
-import { DELIVERY_COUNT, emptyMessage, messageFrame } from "./frames.ts";
+import { emptyMessage, messageFrame } from "./frames.ts";
 
 /** What an {@linkcode Outlet} goes by. */
 export interface OutletOptions {

@@ -27,10 +27,16 @@ export function processConsole(): Console {
   process.stderr.on("error", leave);
   const write = (line: string): Promise<void> =>
     new Promise((resolve, reject) => {
-      process.stdout.write(`${line}\n`, (error) => {
+      const done = (error: Error | null | undefined): void => {
         if (!error || leave(error)) resolve();
         else reject(new Failure(`Cannot write to standard output: ${error.message}`));
-      });
+      };
+      try {
+        process.stdout.write(`${line}\n`, done);
+      } catch (error) {
+        // Deno throws what it fails with when it writes to a file.
+        done(error as Error);
+      }
     });
   return {
     live: process.stderr.isTTY === true,

@@ -50,9 +50,8 @@ export async function* inputLines(signal: AbortSignal): AsyncGenerator<string, v
     }
   } finally {
     stdin.off("data", onData).off("end", onEnd);
-    // Both: the one lets Deno end with a read under way, the other Node and Bun.
+    // Enough to let the process end. Destroyed, it would keep Deno alive while a read is under way.
     stdin.pause();
-    stdin.destroy();
   }
 }
 

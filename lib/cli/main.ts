@@ -67,6 +67,5 @@ function describe(error: unknown): string {
 
 /** Words of a peer may be part of it: they must not move the cursor. */
 function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+  return text.replaceAll(/\p{Cc}+/gu, " ");
 }

@@ -18,7 +18,8 @@ export function watcher(scope: Scope, console: Console): CommandContext["watch"]
     if (event.type === "state" && event.state !== "closed") phase(name, event.state);
     if (event.type === "farewell") phase(name, `closed, ${event.farewell.outcome}`);
     if (scope.draining.aborted) return;
-    if (event.type === "lost") {
+    // Not "lost": a server that says goodbye is not, and sought again all the same.
+    if (event.type === "retry" && event.attempt === 1) {
       const message = event.error instanceof Error ? event.error.message : String(event.error);
       // A connection and its subscriptions lose the same server at the same time.
       if (message !== told) console.note(`${message}; trying again`);

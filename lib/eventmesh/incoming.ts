@@ -7,6 +7,7 @@ import type { Session } from "./session.ts";
 import {
   type Command,
   decodeEvent,
+  DELIVERY_COUNT,
   encodeEvent,
   type EventProtocol,
   eventProtocol,
@@ -31,8 +32,6 @@ export interface EventMeshHeader {
   readonly contentType: string | undefined;
 }
 
-/** Header property by which the embedded broker tells that it delivers a message again. */
-const deliveryCountProperty = "deliverycount";
 /** Properties that tie a reply to its request; without one, nobody waits for a reply. */
 const correlationProperties = ["correlation99id", "reply99to99client"];
 
@@ -73,7 +72,7 @@ export class IncomingMessage implements MessageSource {
       correlationProperties.some((name) => properties[name] !== undefined);
   }
   get redelivered(): boolean {
-    return Number(this.#packet.property(deliveryCountProperty) ?? 1) > 1;
+    return Number(this.#packet.property(DELIVERY_COUNT) ?? 1) > 1;
   }
   get raw(): EventMeshHeader {
     const { code, description, seq, properties } = this.#packet;

@@ -10,7 +10,7 @@ import { leaveSession, successorOf } from "./departure.ts";
 import { lossOf } from "./failure.ts";
 import { openSession, SetupRefusal } from "./opening.ts";
 import type { Route } from "./route.ts";
-import type { Session, SessionContext } from "./session.ts";
+import type { Session, SessionContext, SessionEnd } from "./session.ts";
 import type { Server } from "./url.ts";
 import type { Packet, Purpose } from "./wire/mod.ts";
 
@@ -70,6 +70,8 @@ export class Link {
   #session: Session | undefined = undefined;
   /** The session whose server has said goodbye, while its successor is sought. */
   #moving: Session | undefined = undefined;
+  /** How the last one ended. */
+  #last: SessionEnd | undefined = undefined;
   #forced = false;
   #epoch = 0;
   #opening = 0;
@@ -115,7 +117,10 @@ export class Link {
     throw new ConnectError(`Cannot connect to any of ${address}: ${why}`, { address, cause });
   }
 
-  /** Says goodbye on all sessions. Resolves with whether the server was told: that of the one in use, if there is one. */
+  /**
+   * Says goodbye on all sessions. Resolves with whether the server was told: that of the one in use or, where there is
+   * none, of the last one.
+   */
   async goodbye(step: Step): Promise<boolean> {
     this.#stop.abort();
     await abortable(Promise.all(this.#works), step.signal).catch(() => {});
@@ -123,7 +128,8 @@ export class Link {
     const retiring = [...this.#retiring].map((session) => session.goodbye(step));
     const told = current === undefined ? undefined : await current.goodbye(step);
     const others = await Promise.all(retiring);
-    return told ?? (others.length > 0 && others.every(Boolean));
+    if (told !== undefined) return told;
+    return others.length > 0 ? others.every(Boolean) : this.#last === "clean";
   }
 
   /** Frees everything at once. */
@@ -173,7 +179,7 @@ export class Link {
     lifecycle.emit({ type: "connected", epoch: session.epoch, remote: session.remote });
     // What happened to it before anybody was told.
     if (this.#forced) session.destroy();
-    if (session.end !== undefined) this.#ended(session, undefined);
+    if (session.ended) this.#ended(session, undefined);
     else if (session.dismissal !== undefined) this.#leaving(session, session.dismissal);
   }
 
@@ -185,6 +191,7 @@ export class Link {
     const end = session.end ?? "lost";
     const cause = lossOf(error, session.server.text);
     this.counts[end]++;
+    this.#last = end;
     if (!retired) this.#session = undefined;
     if (end === "lost") {
       if (!retired && lifecycle.phase === "drain") lifecycle.lost();
@@ -238,8 +245,10 @@ export class Link {
 
   /** The server wants us to go: to another server where one is known, else away until it is back. */
   #leaving(session: Session, packet: Packet): void {
-    if (session !== this.#session || this.#moving !== undefined || this.#stop.signal.aborted) return;
     const { handler, lifecycle } = this.#options;
+    // It is about to be left anyway: an end of ours takes less time than the server gives.
+    if (lifecycle.ending || this.#stop.signal.aborted) return;
+    if (session !== this.#session || this.#moving !== undefined) return;
     const { code, description } = packet;
     if (code !== 0) {
       const words = description === undefined ? "" : `: ${description}`;

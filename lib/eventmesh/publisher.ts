@@ -24,12 +24,10 @@ import {
 } from "./outgoing.ts";
 import type { Route } from "./route.ts";
 import type { Session, SessionContext } from "./session.ts";
-import { decodeRecommendation, type Packet, type RedirectInfo } from "./wire/mod.ts";
+import { decodeRecommendation, type Packet, PUBLISH_WINDOW, type RedirectInfo } from "./wire/mod.ts";
 
 /** Publishes that may be unconfirmed at a time where the server says nothing: the runtime's `upstreamBufferSize`. */
 const defaultWindow = 20;
-/** Property of HELLO_RESPONSE by which the embedded broker advertises its window. */
-const windowProperty = "publishwindow";
 const recommendation = "ask for a recommendation";
 
 /** What all exchanges of a publisher have in common. */
@@ -241,7 +239,7 @@ function replyOf(packet: Packet): Message {
 }
 
 function advertisedWindow(session: Session): number {
-  const window = Number(session.properties[windowProperty]);
+  const window = Number(session.properties[PUBLISH_WINDOW]);
   return Number.isInteger(window) && window > 0 ? window : defaultWindow;
 }
 

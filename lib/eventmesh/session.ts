@@ -94,6 +94,7 @@ export class Session {
   #farewell: Promise<unknown> | undefined = undefined;
   #told = false;
   #destroyed = false;
+  #gone = false;
   /** Nothing can be written any more: our side of the transport has ended. */
   #left = false;
   #end: SessionEnd | undefined = undefined;
@@ -139,7 +140,12 @@ export class Session {
     return this.#farewell !== undefined;
   }
 
-  /** How it ended; undefined while its transport is there. */
+  /** Whoever made it has been told that it is gone. */
+  get ended(): boolean {
+    return this.#gone;
+  }
+
+  /** How it ends; undefined while nothing has ended it. */
   get end(): SessionEnd | undefined {
     return this.#end;
   }
@@ -300,6 +306,7 @@ export class Session {
     if (this.goodbyeSaid && this.dismissal !== undefined && error === undefined) this.#told = true;
     this.#close("lost");
     this.#controls.close(() => lossOf(error, this.server.text));
+    this.#gone = true;
     this.#handler.ended(this, error);
   }
 

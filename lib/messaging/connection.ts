@@ -16,7 +16,7 @@ export interface OperationOptions extends AbortOptions {
 
 /** Options of {@linkcode MessageConnection.publish}. */
 export interface PublishOptions extends OperationOptions {
-  /** Identity of the message for whoever looks for duplicates. @default {a random UUID} */
+  /** Identity of the message for whoever looks for duplicates. @default {up to the protocol} */
   readonly id?: string | undefined;
   /** Text properties that travel with the message; which names are allowed is up to the protocol. */
   readonly properties?: Readonly<Record<string, string>> | undefined;

@@ -94,7 +94,10 @@ export class Delivery {
       leave: (current) => {
         this.#left = true;
         current?.settle(this.#options.unacked);
+        // What waited for the consumer when the end began waits for nobody now.
+        if (!this.#open) this.#discardWaiting();
         this.#options.onLeave();
+        this.#checkFinished();
       },
       finished: () => this.#checkFinished(),
     });

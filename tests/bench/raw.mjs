@@ -5,11 +5,15 @@ import net from "node:net";
 
 const text = (cmd, body) => {
   const properties = '{"protocolversion":"1.0","protocoldesc":"tcp","protocoltype":"eventmeshmessage"}';
-  const header = Buffer.from(`{"cmd":"${cmd}","code":0,"seq":"0000000000","properties":${properties},"command":"${cmd}"}`);
+  const header = Buffer.from(
+    `{"cmd":"${cmd}","code":0,"seq":"0000000000","properties":${properties},"command":"${cmd}"}`,
+  );
   const lengths = Buffer.alloc(8);
   lengths.writeInt32BE(13 + header.length + body.length, 0);
   lengths.writeInt32BE(header.length, 4);
-  const bytes = new Uint8Array(Buffer.concat([Buffer.from("EventMesh0000"), lengths, header, Buffer.from(body)]));
+  const bytes = new Uint8Array(
+    Buffer.concat([Buffer.from("EventMesh0000"), lengths, header, Buffer.from(body)]),
+  );
   return { bytes, seqAt: 21 + `{"cmd":"${cmd}","code":0,"seq":"`.length };
 };
 
@@ -89,8 +93,9 @@ export async function startServer({ size }) {
       else if (size === kinds.request.bytes.length) {
         requester = batch;
         responder.add(kinds.deliver, chunk, at + kinds.request.seqAt);
-      } else if (size === kinds.respond.bytes.length) requester.add(kinds.reply, chunk, at + kinds.respond.seqAt);
-      else if (size === kinds.listen.bytes.length) {
+      } else if (size === kinds.respond.bytes.length) {
+        requester.add(kinds.reply, chunk, at + kinds.respond.seqAt);
+      } else if (size === kinds.listen.bytes.length) {
         responder = batch;
       }
     }, flush);

@@ -27,8 +27,14 @@ const slice = Number(process.env.BENCH_SLICE ?? 300);
 const warmUp = 3;
 
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith("-"));
-for (const name of wanted) if (runtimes[name] === undefined) fail(`expected a runtime out of ${Object.keys(runtimes).join(", ")}, got "${name}"`);
-if (!existsSync(new URL("../../dist/mod.js", import.meta.url))) fail("expected a build in dist/: npm run build");
+for (const name of wanted) {
+  if (runtimes[name] === undefined) {
+    fail(`expected a runtime out of ${Object.keys(runtimes).join(", ")}, got "${name}"`);
+  }
+}
+if (!existsSync(new URL("../../dist/mod.js", import.meta.url))) {
+  fail("expected a build in dist/: npm run build");
+}
 
 const actors = new Set();
 process.on("exit", () => {
@@ -36,7 +42,9 @@ process.on("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
-console.log("| runtime | workload | gracewire | of raw | over naive | processor time per operation, client + server |");
+console.log(
+  "| runtime | workload | gracewire | of raw | over naive | processor time per operation, client + server |",
+);
 console.log("| --- | --- | ---: | ---: | ---: | ---: |");
 for (const name of wanted.length > 0 ? wanted : Object.keys(runtimes)) await bench(runtimes[name]);
 process.exit(0);
@@ -59,7 +67,9 @@ async function bench(command) {
     }
     console.log(row(runtime, title, results));
   }
-  for (const { server, client } of Object.values(pairs)) for (const actor of [client, server]) actor.child.kill("SIGKILL");
+  for (const { server, client } of Object.values(pairs)) {
+    for (const actor of [client, server]) actor.child.kill("SIGKILL");
+  }
 }
 
 async function measure({ server, client }, order) {
@@ -77,14 +87,17 @@ function row(runtime, title, { gracewire, naive, raw }) {
       ratios.push((gracewire[i].rate + gracewire[i + 1].rate) / (other[i].rate + other[i + 1].rate));
     }
     ratios.sort((one, two) => one - two);
-    return `${quantile(ratios, 0.5).toFixed(2)} (${quantile(ratios, 0.25).toFixed(2)} to ${quantile(ratios, 0.75).toFixed(2)})`;
+    return `${quantile(ratios, 0.5).toFixed(2)} (${quantile(ratios, 0.25).toFixed(2)} to ${
+      quantile(ratios, 0.75).toFixed(2)
+    })`;
   };
-  const median = (results, key) => quantile(results.map((result) => result[key]).sort((one, two) => one - two), 0.5);
+  const median = (results, key) =>
+    quantile(results.map((result) => result[key]).sort((one, two) => one - two), 0.5);
   const cost = [gracewire, naive, raw].map((results) => `${median(results, "cost").toFixed(1)}`);
   const costs = `${cost[0]} µs (naive ${cost[1]}, raw ${cost[2]})`;
-  return `| ${runtime} | ${title} | ${Math.round(median(gracewire, "rate")).toLocaleString("en")}/s | ${ratio(raw)} | ${
-    ratio(naive)
-  } | ${costs} |`;
+  return `| ${runtime} | ${title} | ${Math.round(median(gracewire, "rate")).toLocaleString("en")}/s | ${
+    ratio(raw)
+  } | ${ratio(naive)} | ${costs} |`;
 }
 
 function quantile(sorted, part) {
@@ -94,7 +107,9 @@ function quantile(sorted, part) {
 }
 
 async function start([program, ...leading], words) {
-  const child = spawn(program, [...leading, `${here}actor.mjs`, ...words], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(program, [...leading, `${here}actor.mjs`, ...words], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   actors.add(child);
   child.on("exit", () => actors.delete(child));
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { decodeRedirect } from "../../lib/eventmesh/wire/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { until } from "../support/until.ts";
 import { dataOf } from "../support/wire_client.ts";
 import { useBroker } from "./fixture.ts";
+
+leakGate();
 
 const mesh = useBroker();
 

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { COMMANDS, encodeSubscription } from "../../lib/eventmesh/wire/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { until } from "../support/until.ts";
 import { dataOf } from "../support/wire_client.ts";
 import { SUCCESS, useBroker } from "./fixture.ts";
+
+leakGate();
 
 const mesh = useBroker();
 

@@ -2,10 +2,13 @@ import { describe, expect, it } from "vitest";
 import { startBroker } from "../../lib/broker/mod.ts";
 import type { MessageCounts } from "../../lib/lifecycle/mod.ts";
 import { memoryNetwork } from "../../lib/net/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { countedAbort } from "../support/signals.ts";
 import { until } from "../support/until.ts";
 import { dataOf } from "../support/wire_client.ts";
 import { SUCCESS, useBroker } from "./fixture.ts";
+
+leakGate();
 
 const mesh = useBroker();
 const closing =

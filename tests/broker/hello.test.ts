@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { ReceivedUserAgent } from "../../lib/eventmesh/wire/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { until } from "../support/until.ts";
 import { agent } from "../support/wire_client.ts";
 import { SUCCESS, useBroker } from "./fixture.ts";
+
+leakGate();
 
 const mesh = useBroker();
 

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { leakGate } from "../support/leak.ts";
 import { until } from "../support/until.ts";
 import { dataOf } from "../support/wire_client.ts";
 import { SUCCESS, useBroker } from "./fixture.ts";
+
+leakGate();
 
 const mesh = useBroker();
 const megabyte = "x".repeat(1_000_000);

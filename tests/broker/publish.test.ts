@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { encodeEvent, type HeaderProperties, SELECTORS } from "../../lib/eventmesh/wire/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { dataOf } from "../support/wire_client.ts";
 import { SUCCESS, useBroker } from "./fixture.ts";
+
+leakGate();
 
 const mesh = useBroker();
 const selectors = SELECTORS.eventmeshmessage;

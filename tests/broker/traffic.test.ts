@@ -2,7 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Broker, startBroker } from "../../lib/broker/mod.ts";
 import { memoryNetwork, type Network } from "../../lib/net/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { dataOf, WireClient } from "../support/wire_client.ts";
+
+leakGate();
 
 /** A client that does as it likes until it is told to stop. */
 interface Actor {

@@ -5,7 +5,10 @@ import { describe, expect, it } from "vitest";
 import { type BrokerOptions, startBroker } from "../../lib/broker/mod.ts";
 import { ca, cert, key } from "../support/certificate.ts";
 import { differs } from "../support/env.ts";
+import { leakGate } from "../support/leak.ts";
 import { dataOf, WireClient, type WireClientOptions } from "../support/wire_client.ts";
+
+leakGate();
 
 const path = join(tmpdir(), `gracewire broker ${process.pid}.sock`);
 

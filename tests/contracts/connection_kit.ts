@@ -52,7 +52,9 @@ export class ConnectionBench {
 }
 
 /** Makes tests of bodies: each gets a bench of its own, and every connection of it ends with a ledger that balances. */
-export function benchTests(fixture: ConnectionFixture): (body: (bench: ConnectionBench) => Promise<void>) => () => Promise<void> {
+export function benchTests(
+  fixture: ConnectionFixture,
+): (body: (bench: ConnectionBench) => Promise<void>) => () => Promise<void> {
   return (body) => async () => {
     const bench = new ConnectionBench(await fixture.open());
     try {
@@ -69,7 +71,8 @@ export function benchTests(fixture: ConnectionFixture): (body: (bench: Connectio
 
 /** Every message has become exactly one thing, and nothing is held. */
 export function balanced(farewell: Farewell): void {
-  const { published, confirmed, rejected, unconfirmed, received, acked, returned, dropped } = farewell.messages;
+  const { published, confirmed, rejected, unconfirmed, received, acked, returned, dropped } =
+    farewell.messages;
   expect(published, formatFarewell(farewell)).toBe(confirmed + rejected + unconfirmed);
   expect(received, formatFarewell(farewell)).toBe(acked + returned + dropped);
   expect(farewell.residue).toEqual({ sockets: 0, timers: 0, listeners: 0 });
@@ -97,7 +100,8 @@ export async function rejectsWithReason(
   }
   const outcome = await pending;
   expect(outcome).toHaveProperty("error");
-  expect(Object.is((outcome as { error: unknown }).error, abort.signal.reason), "the reason by identity").toBe(true);
+  expect(Object.is((outcome as { error: unknown }).error, abort.signal.reason), "the reason by identity")
+    .toBe(true);
   await until(() => abort.listeners() === 0, { what: "the listeners to be taken off the signal" });
 }
 

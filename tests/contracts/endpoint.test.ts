@@ -33,7 +33,11 @@ for (const ground of grounds) {
 async function openServer(ground: Ground, signal: AbortSignal | undefined): Promise<OpenEndpoint> {
   const network = gate.watch(ground.network());
   const work = new Work();
-  const server = await serve((connection) => work.until(connection.signal), { network, signal, ...ground.server });
+  const server = await serve((connection) => work.until(connection.signal), {
+    network,
+    signal,
+    ...ground.server,
+  });
   return {
     endpoint: server,
     async occupy() {

@@ -15,8 +15,10 @@ export async function openWorld(ground: Ground, gate: LeakGate): Promise<Connect
   const broker = await startBroker({ port: 0, network, ...ground.server });
   const frozen = new Set<Transport>();
   return {
-    connect: (options) => connect(broker.url, { network, reconnect: { min: 5, max: 5 }, ...ground.client, ...options }),
-    subscribeToRequests: (connection, topic) => (connection as EventMeshConnection).subscribe(topic, { type: "sync" }),
+    connect: (options) =>
+      connect(broker.url, { network, reconnect: { min: 5, max: 5 }, ...ground.client, ...options }),
+    subscribeToRequests: (connection, topic) =>
+      (connection as EventMeshConnection).subscribe(topic, { type: "sync" }),
     cut() {
       for (const transport of network.dialled) transport.reset();
     },

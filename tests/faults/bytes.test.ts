@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GracewireError } from "../../lib/errors.ts";
 import { leakGate } from "../support/leak.ts";
-import type { FaultMode } from "../support/fault_peer.ts";
+import type { FaultMode } from "../support/fault.ts";
 import { type FaultBench, memory, type Operation, withFault } from "./kit.ts";
 
 leakGate();
@@ -10,34 +10,59 @@ const operations: readonly Exclude<Operation, "goodbye">[] = ["connect", "subscr
 
 /** Places in an answer: around the edges of its fields, one in 23 of the others, and its end. */
 const places: readonly number[] = [
-  ...new Set([0, 1, 8, 9, 12, 13, 14, 16, 17, 20, 21, 22, ...Array.from({ length: 12 }, (_, i) => i * 23), 10_000]),
+  ...new Set([
+    0,
+    1,
+    8,
+    9,
+    12,
+    13,
+    14,
+    16,
+    17,
+    20,
+    21,
+    22,
+    ...Array.from({ length: 12 }, (_, i) => i * 23),
+    10_000,
+  ]),
 ].sort((a, b) => a - b);
 
 describe("a server that resets in the midst of its answer", () => {
-  it.each(operations)("to %s, after any byte of it: an error or the answer, and nothing is left", async (operation) => {
-    const ends = new Set<string>();
-    for (const bytes of places) {
-      await withFault(memory, { mode: "rst-at-byte-n", at: operation, bytes }, async (bench) => {
-        ends.add(await endOf(bench, operation));
-      });
-    }
-    const lost = operation === "publish" || operation === "request" ? "ERR_CONNECTION_LOST" : "ERR_CONNECT";
-    // An answer that is whole counts; a subscription needs two of them.
-    expect(ends).toEqual(new Set(operation === "subscribe" ? [lost] : ["ok", lost]));
-  });
+  it.each(operations)(
+    "to %s, after any byte of it: an error or the answer, and nothing is left",
+    async (operation) => {
+      const ends = new Set<string>();
+      for (const bytes of places) {
+        await withFault(memory, { mode: "rst-at-byte-n", at: operation, bytes }, async (bench) => {
+          ends.add(await endOf(bench, operation));
+        });
+      }
+      const lost = operation === "publish" || operation === "request" ? "ERR_CONNECTION_LOST" : "ERR_CONNECT";
+      // An answer that is whole counts; a subscription needs two of them.
+      expect(ends).toEqual(new Set(operation === "subscribe" ? [lost] : ["ok", lost]));
+    },
+  );
 });
 
 describe("a server that resets in the midst of what it receives", () => {
-  it.each(operations)("of %s, after any byte: an error or success, and nothing is left", async (operation) => {
-    for (let bytes = 1; bytes < 900; bytes += 59) {
-      // A publishing connection comes first: a subscription has a stream of its own.
-      const spare = operation === "subscribe" ? 1 : 0;
-      await withFault(memory, { mode: "rst-at-byte-n", direction: "received", bytes, spare }, async (bench) => {
-        const end = await endOf(bench, operation, { reconnect: false });
-        expect(["ok", "ERR_CONNECTION_LOST", "ERR_CONNECT", "ERR_CLOSED"]).toContain(end);
-      });
-    }
-  });
+  it.each(operations)(
+    "of %s, after any byte: an error or success, and nothing is left",
+    async (operation) => {
+      for (let bytes = 1; bytes < 900; bytes += 59) {
+        // A publishing connection comes first: a subscription has a stream of its own.
+        const spare = operation === "subscribe" ? 1 : 0;
+        await withFault(
+          memory,
+          { mode: "rst-at-byte-n", direction: "received", bytes, spare },
+          async (bench) => {
+            const end = await endOf(bench, operation, { reconnect: false });
+            expect(["ok", "ERR_CONNECTION_LOST", "ERR_CONNECT", "ERR_CLOSED"]).toContain(end);
+          },
+        );
+      }
+    },
+  );
 });
 
 describe("a server that goes wrong later", () => {
@@ -104,7 +129,9 @@ async function endOf(
   if (operation === "connect" || (received && operation !== "subscribe")) {
     const { value, error } = await bench.ended(bench.connect(options));
     if (value === undefined) return codeOf(error);
-    const result = operation === "connect" ? { error: undefined } : await bench.ended(bench.carryOut(operation, value, undefined));
+    const result = operation === "connect"
+      ? { error: undefined }
+      : await bench.ended(bench.carryOut(operation, value, undefined));
     await bench.goodbye(value);
     return codeOf(result.error);
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type ClosedError, PeerError, type TimeoutError } from "../../lib/errors.ts";
 import type { EventMeshConnection } from "../../lib/eventmesh/mod.ts";
 import type { Outcome } from "../../lib/lifecycle/mod.ts";
-import type { FaultMode } from "../support/fault_peer.ts";
+import type { FaultMode } from "../support/fault.ts";
 import { turns } from "../support/until.ts";
 import { expectError, type Ground, type Operation, withFault } from "./kit.ts";
 
@@ -18,14 +18,30 @@ interface Expected {
 }
 
 const answers: Omit<Expected, "goodbye"> = { connect: "ok", subscribe: "ok", publish: "ok", request: "ok" };
-const silence: Omit<Expected, "goodbye"> = { connect: "timeout", subscribe: "timeout", publish: "timeout", request: "timeout" };
-const loss: Omit<Expected, "goodbye"> = { connect: "lost", subscribe: "lost", publish: "lost", request: "lost" };
+const silence: Omit<Expected, "goodbye"> = {
+  connect: "timeout",
+  subscribe: "timeout",
+  publish: "timeout",
+  request: "timeout",
+};
+const loss: Omit<Expected, "goodbye"> = {
+  connect: "lost",
+  subscribe: "lost",
+  publish: "lost",
+  request: "lost",
+};
 
 const expected: Readonly<Record<FaultMode, Expected>> = {
   "healthy": { ...answers, goodbye: "clean" },
   "silent": { ...silence, goodbye: "forced" },
   "connect-and-idle": { ...silence, connect: "ok", goodbye: "forced" },
-  "busy": { connect: "refused", subscribe: "timeout", publish: "timeout", request: "timeout", goodbye: "clean" },
+  "busy": {
+    connect: "refused",
+    subscribe: "timeout",
+    publish: "timeout",
+    request: "timeout",
+    goodbye: "clean",
+  },
   "slow": { ...answers, goodbye: "clean" },
   "never-read": { ...silence, goodbye: "forced" },
   "never-fin": { ...answers, goodbye: "clean" },
@@ -63,28 +79,36 @@ export function clientFaults(ground: Ground): void {
     const timeout = (ending: Ending): number | undefined => ending === "timeout" ? ground.timeout : undefined;
     const outcome = ground.kind === "tcp" && lingering.includes(mode) ? "forced" : expected[mode].goodbye;
     const goodbye = outcome === "forced" ? ground.goodbye : {};
-    const ending = (operation: Exclude<Operation, "goodbye">): string => describeEnding(expected[mode][operation]);
+    const ending = (operation: Exclude<Operation, "goodbye">): string =>
+      describeEnding(expected[mode][operation]);
 
     it(`connect ${ending("connect")}`, () =>
       withFault(ground, at("connect"), async (bench) => {
-        const { value, error, took } = await bench.ended(bench.connect({ timeout: timeout(expected[mode].connect) }));
+        const { value, error, took } = await bench.ended(
+          bench.connect({ timeout: timeout(expected[mode].connect) }),
+        );
         const limit = timeout(expected[mode].connect) ?? defaults.connect;
         expectEnding(expected[mode].connect, "connect", error, took, limit, bench.peer.url);
         if (value !== undefined) await bench.goodbye(value);
         else expect(bench.network.dialled.size, "streams when connect has rejected").toBe(0);
       }));
 
-    it.each(operations)(`%s ends in time, with what has become of it`, (operation) =>
-      withFault(ground, at(operation), async (bench) => {
-        const connection = await bench.connected();
-        const before = bench.network.dialled.size;
-        const time = timeout(expected[mode][operation]);
-        const { error, took } = await bench.ended(bench.carryOut(operation, connection, time));
-        const limit = time ?? defaults[operation];
-        expectEnding(expected[mode][operation], operation, error, took, limit, bench.peer.url);
-        if (operation === "subscribe" && error !== undefined) expect(bench.network.dialled.size).toBe(before);
-        await bench.goodbye(connection);
-      }));
+    it.each(operations)(
+      `%s ends in time, with what has become of it`,
+      (operation) =>
+        withFault(ground, at(operation), async (bench) => {
+          const connection = await bench.connected();
+          const before = bench.network.dialled.size;
+          const time = timeout(expected[mode][operation]);
+          const { error, took } = await bench.ended(bench.carryOut(operation, connection, time));
+          const limit = time ?? defaults[operation];
+          expectEnding(expected[mode][operation], operation, error, took, limit, bench.peer.url);
+          if (operation === "subscribe" && error !== undefined) {
+            expect(bench.network.dialled.size).toBe(before);
+          }
+          await bench.goodbye(connection);
+        }),
+    );
 
     it(`goodbye is ${outcome}`, () =>
       withFault(ground, at("goodbye"), async (bench) => {
@@ -93,7 +117,7 @@ export function clientFaults(ground: Ground): void {
         expect(farewell.outcome, JSON.stringify(farewell)).toBe(outcome);
         expect(farewell).toMatchObject({ cause: "goodbye", reason: "the end" });
         // Clean is who was told.
-        const told = bench.peer.received.some(({ command }) => command === "CLIENT_GOODBYE_REQUEST");
+        const told = bench.peer.log.some(({ command }) => command === "CLIENT_GOODBYE_REQUEST");
         if (farewell.outcome === "clean") expect(told).toBe(true);
         expect(farewell.connections.clean).toBe(expected[mode].goodbye === "clean" ? 1 : 0);
       }));
@@ -112,8 +136,12 @@ export function clientFaults(ground: Ground): void {
     it("goodbye settles a publish that is on its way", () =>
       withFault(ground, at("publish"), async (bench) => {
         const connection = await bench.connected({ reconnect: false });
-        const publish = connection.publish("orders", "data", { timeout: 30_000 }).then(() => undefined, (error: unknown) => error);
-        const farewell = await bench.goodbye(connection, { ...ground.goodbye, reason: "the end" });
+        const time = expected[mode].publish === "timeout" ? ground.goodbye : {};
+        const publish = connection.publish("orders", "data", { timeout: 30_000 }).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        const farewell = await bench.goodbye(connection, { ...time, reason: "the end" });
         expectLeft(expected[mode].publish, await publish, connection);
         const { published, confirmed, rejected, unconfirmed } = farewell.messages;
         expect(published).toBe(1);
@@ -129,7 +157,9 @@ export function clientFaults(ground: Ground): void {
         expect(farewell.duration).toBeLessThan(500);
         expect(farewell.reason).toBe(null);
         const error = await publish;
-        if (error !== undefined) expect(["ERR_CLOSED", "ERR_CONNECTION_LOST"]).toContain((error as ClosedError).code);
+        if (error !== undefined) {
+          expect(["ERR_CLOSED", "ERR_CONNECTION_LOST"]).toContain((error as ClosedError).code);
+        }
       }));
   });
 }
@@ -167,7 +197,9 @@ function expectEnding(
       expectError(error, "ERR_TIMEOUT", named);
       expect((error as TimeoutError).timeout).toBe(limit);
       expect(took).toBeGreaterThanOrEqual(limit - 2);
-      if (operation === "publish" || operation === "request") expect((error as TimeoutError).outcome).toBe("unknown");
+      if (operation === "publish" || operation === "request") {
+        expect((error as TimeoutError).outcome).toBe("unknown");
+      }
       break;
     case "refused":
       expectError(error, "ERR_PEER", /status 3: busy/);

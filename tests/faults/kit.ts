@@ -5,7 +5,8 @@ import type { Farewell, GoodbyeOptions } from "../../lib/lifecycle/mod.ts";
 import { memoryNetwork, systemNetwork } from "../../lib/net/mod.ts";
 import { TestClock } from "../support/clock.ts";
 import { openSockets } from "../support/descriptors.ts";
-import { type Fault, type FaultPeer, startFaultPeer } from "../support/fault_peer.ts";
+import type { Fault } from "../support/fault.ts";
+import { type FaultPeer, startFaultPeer } from "../support/fault_peer.ts";
 import { watchUnhandled } from "../support/unhandled.ts";
 import { until } from "../support/until.ts";
 import { type WatchedNetwork, watchNetwork } from "../support/watch.ts";
@@ -53,7 +54,11 @@ export class FaultBench {
   async ended<T>(promise: Promise<T>): Promise<Ended<T>> {
     const start = performance.now();
     const settled = promise.then((value) => ({ value }), (error: unknown) => ({ error }));
-    const result = await this.clock.until(settled, this.ground.kind === "memory" ? 60_000 : 5_000, "an operation");
+    const result = await this.clock.until(
+      settled,
+      this.ground.kind === "memory" ? 60_000 : 5_000,
+      "an operation",
+    );
     return { ...result, took: performance.now() - start };
   }
 
@@ -87,7 +92,10 @@ export class FaultBench {
   }
 
   /** Says goodbye, in the time that is allowed, and finds nothing left at this end. */
-  async goodbye(connection: EventMeshConnection, options: GoodbyeOptions = this.ground.goodbye): Promise<Farewell> {
+  async goodbye(
+    connection: EventMeshConnection,
+    options: GoodbyeOptions = this.ground.goodbye,
+  ): Promise<Farewell> {
     const { value, error, took } = await this.ended(connection.goodbye(options));
     expect(error).toBe(undefined);
     const farewell = value!;
@@ -102,7 +110,11 @@ export class FaultBench {
 }
 
 /** Runs a test with a faulty peer and proves that it has left nothing, at either end. */
-export async function withFault(ground: Ground, fault: Fault, body: (bench: FaultBench) => Promise<void>): Promise<void> {
+export async function withFault(
+  ground: Ground,
+  fault: Fault,
+  body: (bench: FaultBench) => Promise<void>,
+): Promise<void> {
   const virtual = ground.kind === "memory";
   const sockets = openSockets();
   const unhandled = watchUnhandled();
@@ -118,7 +130,9 @@ export async function withFault(ground: Ground, fault: Fault, body: (bench: Faul
       what: `nothing to be open, but there is ${JSON.stringify(network.open())}`,
     });
     expect(clock.timers).toEqual([]);
-    if (sockets !== undefined && !virtual) await until(() => openSockets()! <= sockets, { what: "the sockets to be given back" });
+    if (sockets !== undefined && !virtual) {
+      await until(() => openSockets()! <= sockets, { what: "the sockets to be given back" });
+    }
     expect(unhandled.errors).toEqual([]);
   } finally {
     clock.uninstall();

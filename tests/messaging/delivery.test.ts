@@ -365,6 +365,22 @@ describe("Delivery: the end", () => {
     delivery.end(undefined);
   });
 
+  it("is finished when a loop is left with messages that still wait: they are given back", async () => {
+    const { delivery } = setup();
+    const iterator = delivery.iterate();
+    const all = parcels(3);
+    for (const source of all) delivery.push(source);
+    await iterator.next();
+    delivery.stop();
+    let finished = false;
+    void delivery.finish().then(() => finished = true);
+    await iterator.return!();
+    await turn();
+    expect(finished).toBe(true);
+    expect(all.map(({ fates }) => fates)).toEqual([["returned"], ["returned"], ["returned"]]);
+    delivery.end(undefined);
+  });
+
   it("is finished at once without a consumer: what waits is given back", async () => {
     const { delivery } = setup();
     const all = parcels(3);

@@ -5,7 +5,10 @@ import { transportContract } from "../contracts/transport.ts";
 import { rejection } from "../contracts/transport_dial.ts";
 import { benchTest, bytesOf, pattern, Recorder, type TransportFixture } from "../contracts/transport_kit.ts";
 import { cert, key } from "../support/certificate.ts";
+import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
+
+leakGate();
 
 const fixture: TransportFixture = {
   kind: "memory",

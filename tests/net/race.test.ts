@@ -5,7 +5,10 @@ import { Registry } from "../../lib/net/registry.ts";
 import { alternate, resolveHost } from "../../lib/net/resolve.ts";
 import { socketTransport } from "../../lib/net/socket.ts";
 import { abortListeners } from "../contracts/transport_kit.ts";
+import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
+
+leakGate();
 
 describe("race of addresses", () => {
   let server: Server;

@@ -15,8 +15,11 @@ import {
   type TransportFixture,
 } from "../contracts/transport_kit.ts";
 import { openSockets } from "../support/descriptors.ts";
+import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
 import { blackhole } from "./blackhole.ts";
+
+leakGate();
 
 const fixture: TransportFixture = {
   kind: "tcp",

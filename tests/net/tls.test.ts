@@ -9,7 +9,10 @@ import { rejection } from "../contracts/transport_dial.ts";
 import { type Bench, benchTest, bytesOf, pattern, reasons, Recorder } from "../contracts/transport_kit.ts";
 import type { TransportFixture } from "../contracts/transport_kit.ts";
 import { ca, cert, key } from "../support/certificate.ts";
+import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
+
+leakGate();
 
 const fixture: TransportFixture = {
   kind: "tls",

@@ -10,6 +10,9 @@ import { transportContract } from "../contracts/transport.ts";
 import { rejection } from "../contracts/transport_dial.ts";
 import { benchTest, type TransportFixture } from "../contracts/transport_kit.ts";
 import { differs } from "../support/env.ts";
+import { leakGate } from "../support/leak.ts";
+
+leakGate();
 
 const freePath = (): string => join(tmpdir(), `${randomUUID()}.sock`);
 

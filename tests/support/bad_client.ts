@@ -131,7 +131,9 @@ export function scriptLength(topic: string): number {
   return hello.byteLength + listen.byteLength + publish.byteLength;
 }
 
-const garbage = new TextEncoder().encode("GET /metrics HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probe\r\n\r\n");
+const garbage = new TextEncoder().encode(
+  "GET /metrics HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probe\r\n\r\n",
+);
 
 function scriptOf(topic: string): { hello: Uint8Array; listen: Uint8Array; publish: Uint8Array } {
   const writer = new FrameWriter();

@@ -69,7 +69,9 @@ export class TestClock {
   /** Lets everything happen that needs no time. With real time: what happens within a few turns. */
   async idle(): Promise<void> {
     for (let quiet = 0, turns = 0; quiet < 2; turns++) {
-      if (turns > turnLimit) throw new StuckError(`Nothing comes to rest within ${turnLimit} turns of the event loop`);
+      if (turns > turnLimit) {
+        throw new StuckError(`Nothing comes to rest within ${turnLimit} turns of the event loop`);
+      }
       await new Promise<void>((resolve) => void real.setImmediate(resolve));
       quiet = this.#immediates.size === 0 ? quiet + 1 : 0;
     }
@@ -101,19 +103,25 @@ export class TestClock {
         if (turn > 0) this.#fireDue();
       } else {
         const next = this.#next();
-        if (next === undefined) throw new StuckError(`Waited in vain for ${what}: nothing is left that could bring it`);
+        if (next === undefined) {
+          throw new StuckError(`Waited in vain for ${what}: nothing is left that could bring it`);
+        }
         this.#time = Math.max(this.#time, next.due);
         this.#fire(next);
         quiet = 0;
       }
-      if (this.#time > deadline) throw new StuckError(`Waited in vain for ${what}: its time has passed at ${this.#time} ms`);
+      if (this.#time > deadline) {
+        throw new StuckError(`Waited in vain for ${what}: its time has passed at ${this.#time} ms`);
+      }
     }
   }
 
   async #wait(done: () => boolean, budget: number, what: string): Promise<void> {
     const start = performance.now();
     for (let turns = 0; !done(); turns++) {
-      if (performance.now() - start > budget) throw new StuckError(`Waited in vain for ${what}: ${budget} ms have passed`);
+      if (performance.now() - start > budget) {
+        throw new StuckError(`Waited in vain for ${what}: ${budget} ms have passed`);
+      }
       if (turns < 50) await new Promise<void>((resolve) => void real.setImmediate(resolve));
       else await new Promise<void>((resolve) => void real.setTimeout(resolve, 1));
     }
@@ -126,7 +134,9 @@ export class TestClock {
   }
 
   #fireDue(): void {
-    for (let next = this.#next(); next !== undefined && next.due <= this.#time; next = this.#next()) this.#fire(next);
+    for (let next = this.#next(); next !== undefined && next.due <= this.#time; next = this.#next()) {
+      this.#fire(next);
+    }
   }
 
   #fire(timer: Timer): void {
@@ -138,7 +148,13 @@ export class TestClock {
   readonly #set = (callback: (...args: unknown[]) => void, delay = 0, ...args: unknown[]): Handle => {
     const id = this.#ids++;
     // No timer of a runtime is due at once.
-    const timer: Timer = { id, delay, due: this.#time + Math.max(1, delay), callback: () => callback(...args), handle: undefined };
+    const timer: Timer = {
+      id,
+      delay,
+      due: this.#time + Math.max(1, delay),
+      callback: () => callback(...args),
+      handle: undefined,
+    };
     this.#timers.set(id, timer);
     if (!this.#options.virtual) {
       timer.handle = real.setTimeout(() => this.#fire(timer), delay);

@@ -15,7 +15,7 @@ export interface LeakGate {
 /**
  * Proves after every test of a file that nothing of it is left: the sockets of the process as the system counts them,
  * streams as the runtime counts them, timers, what watched networks say of themselves, and no error that nobody has
- * looked after. Call it once, first thing in the file: the hooks of the file then run before it looks.
+ * looked after. Call it once, before any `afterEach` of the file and its kit: hooks run in reverse, and it looks last.
  */
 export function leakGate(): LeakGate {
   const networks: Counted[] = [];
@@ -36,15 +36,24 @@ export function leakGate(): LeakGate {
     try {
       // Rejections that nobody has looked after are told at the end of a turn.
       await turns(2);
-      await until(() => timers?.set.size === 0, { timeout: 2_000, what: () => `no timers, but ${[...timers!.set.values()]} ms` });
-      await until(() => held(networks).length === 0, { timeout: 2_000, what: () => `no ${held(networks).join(", ")}` });
+      await until(() => timers?.set.size === 0, {
+        timeout: 2_000,
+        what: () => `no timers, but ${[...timers!.set.values()]} ms`,
+      });
+      await until(() => held(networks).length === 0, {
+        timeout: 2_000,
+        what: () => `no ${held(networks).join(", ")}`,
+      });
       await until(() => moreThan(resources).length === 0, {
         timeout: 2_000,
         what: () => `no more than before of ${moreThan(resources).join(", ")}`,
       });
       if (sockets !== undefined) {
         const before = sockets;
-        await until(() => openSockets()! <= before, { timeout: 2_000, what: () => `${before} sockets, there are ${openSockets()}` });
+        await until(() => openSockets()! <= before, {
+          timeout: 2_000,
+          what: () => `${before} sockets, there are ${openSockets()}`,
+        });
       }
     } finally {
       unhandled?.end();
@@ -98,8 +107,9 @@ function bookTimers(): TimerBook {
   return {
     set,
     end() {
-      globalThis.setTimeout = start;
-      globalThis.clearTimeout = cancel;
+      // Somebody else may have put theirs in the place of ours, and puts ours back later.
+      if (globalThis.setTimeout === booked as unknown) globalThis.setTimeout = start;
+      if (globalThis.clearTimeout === taken as unknown) globalThis.clearTimeout = cancel;
     },
   };
 }
@@ -118,5 +128,7 @@ function activeResources(): Map<string, number> {
 const leakable = /TCP|TLS|Pipe|UDP/;
 
 function moreThan(before: ReadonlyMap<string, number>): string[] {
-  return [...activeResources()].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(([kind]) => kind);
+  return [...activeResources()].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(([kind]) =>
+    kind
+  );
 }

@@ -18,7 +18,11 @@ export function countedAbort(): CountedAbort {
     if (typeof options === "object" && options.once === true) add("abort", () => live.delete(listener));
     add(type, listener, options);
   };
-  signal.removeEventListener = (type: string, listener: never, options?: EventListenerOptions | boolean): void => {
+  signal.removeEventListener = (
+    type: string,
+    listener: never,
+    options?: EventListenerOptions | boolean,
+  ): void => {
     live.delete(listener);
     remove(type, listener, options);
   };

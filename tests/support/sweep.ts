@@ -78,11 +78,17 @@ export interface SweepResult {
  * each run: the operation has rejected with the very reason, or had succeeded; no stream, timer, listener or orphan is
  * left; nothing was unhandled. The number of runs is printed.
  */
-export function sweep<World, Value>(name: string, scenario: Scenario<World, Value>, options: SweepOptions): void {
+export function sweep<World, Value>(
+  name: string,
+  scenario: Scenario<World, Value>,
+  options: SweepOptions,
+): void {
   it(`${name} withstands an abort at every step`, async () => {
     const start = Date.now();
     const { steps, runs, missed, failures } = await runSweep(scenario, options);
-    console.log(`sweep ${name}: ${steps.length} steps, ${runs} runs, ${missed} missed, ${Date.now() - start} ms`);
+    console.log(
+      `sweep ${name}: ${steps.length} steps, ${runs} runs, ${missed} missed, ${Date.now() - start} ms`,
+    );
     if (failures.length > 0) throw new Error(failures.join("\n\n"));
     if (steps.length === 0) throw new Error("Nothing was swept: no step was seen");
   });
@@ -163,7 +169,9 @@ class Run<World, Value> {
     try {
       await this.#perform({ network, clock });
       await clock.idle();
-      if (sockets !== undefined) await until(() => openSockets()! <= sockets, { what: "the sockets to be given back" });
+      if (sockets !== undefined) {
+        await until(() => openSockets()! <= sockets, { what: "the sockets to be given back" });
+      }
       this.#nothing("unhandled errors", unhandled.errors.map(textOf));
     } finally {
       clock.uninstall();
@@ -198,16 +206,24 @@ class Run<World, Value> {
 
     if ("error" in outcome!) {
       this.#checkRejection(outcome);
-      if (this.#plan?.step === -1 && this.steps.length > 0) fail(`it did something first: ${this.steps.join(", ")}`);
+      if (this.#plan?.step === -1 && this.steps.length > 0) {
+        fail(`it did something first: ${this.steps.join(", ")}`);
+      }
       // Whoever was at the other end learns of it without any time passing.
       await this.#rest(stage, streams);
       this.#nothing("orphans at the peer", scenario.orphans?.(world) ?? []);
-      if (network.dialled.size > streams && scenario.restless !== true) fail(`${network.dialled.size - streams} streams are left`);
+      if (network.dialled.size > streams && scenario.restless !== true) {
+        fail(`${network.dialled.size - streams} streams are left`);
+      }
       if (!peerTimers && clock.timers.length > before) fail(`timers are left: ${clock.timers.join(", ")}`);
     } else {
       // It had succeeded before only if nothing but promises was left to settle.
       if (outcome!.turned && this.#options.resolves !== true) fail("it succeeded in spite of the abort");
-      await clock.until(Promise.resolve(scenario.succeeded?.(outcome!.value, world, interrupt)), budget, "the success");
+      await clock.until(
+        Promise.resolve(scenario.succeeded?.(outcome!.value, world, interrupt)),
+        budget,
+        "the success",
+      );
     }
     await clock.until(Promise.resolve(scenario.end(world, interrupt)), budget, "the end");
     await this.#rest(stage, 0);
@@ -222,7 +238,9 @@ class Run<World, Value> {
     if (complaint !== undefined) throw complaint;
     if (this.#scenario.tolerates?.(error) === true) return;
     if (!this.#abort.signal.aborted) fail(`it rejected before the abort: ${textOf(error)}`);
-    if (!Object.is(error, this.#abort.signal.reason)) fail(`it rejected with another reason: ${textOf(error)}`);
+    if (!Object.is(error, this.#abort.signal.reason)) {
+      fail(`it rejected with another reason: ${textOf(error)}`);
+    }
     if (waited > 0) fail(`it rejected ${waited} ms after the abort`);
   }
 
@@ -231,7 +249,8 @@ class Run<World, Value> {
     await clock.idle();
     if (this.#options.virtual) return;
     const over = Date.now() + 2_000;
-    const resting = (): boolean => network.dialled.size <= dialled && network.accepted.size <= network.dialled.size;
+    const resting = (): boolean =>
+      network.dialled.size <= dialled && network.accepted.size <= network.dialled.size;
     for (let quiet = 0; quiet < 3 && Date.now() < over;) {
       quiet = resting() ? quiet + 1 : 0;
       await turns(1);

@@ -1,4 +1,11 @@
-import type { Counted, Listener, Network, OpenCounts, Transport, TransportHandler } from "../../lib/net/mod.ts";
+import type {
+  Counted,
+  Listener,
+  Network,
+  OpenCounts,
+  Transport,
+  TransportHandler,
+} from "../../lib/net/mod.ts";
 
 /** A network that tells what happens on it, and knows which end of each stream is still there. */
 export interface WatchedNetwork extends Network, Counted {
@@ -39,7 +46,12 @@ export function watchNetwork(inner: Network & Counted, onStep: (step: string) =>
   };
 }
 
-function watched(below: Transport, side: string, onStep: (step: string) => void, live: Set<Transport>): Transport {
+function watched(
+  below: Transport,
+  side: string,
+  onStep: (step: string) => void,
+  live: Set<Transport>,
+): Transport {
   const step = (what: string): void => onStep(`${side} ${what}`);
   let ended = false;
   const closed = below.closed.then((error) => {

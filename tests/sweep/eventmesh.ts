@@ -36,7 +36,8 @@ export function connectScenario(
   const { before = [], ...rest } = options;
   return {
     arrange: async (stage) => ({ stage, peer: await start(stage), residents: 0 }),
-    act: ({ stage, peer }, signal) => connect([...before, peer.url], { ...rest, network: stage.network, signal }),
+    act: ({ stage, peer }, signal) =>
+      connect([...before, peer.url], { ...rest, network: stage.network, signal }),
     rejected: ({ stage }) => {
       expect(stage.network.dialled.size, "streams when connect rejects").toBe(0);
     },
@@ -52,7 +53,10 @@ export function connectScenario(
 }
 
 /** `subscribe`: its signal bounds the call, and then governs the life. */
-export function subscribeScenario(start: StartPeer, topics: string | string[]): Scenario<ClientWorld, Subscription> {
+export function subscribeScenario(
+  start: StartPeer,
+  topics: string | string[],
+): Scenario<ClientWorld, Subscription> {
   return {
     arrange: arrangeClient(start),
     act: ({ connection }, signal) => connection.subscribe(topics, { signal }),
@@ -110,7 +114,9 @@ export function requestScenario(
 }
 
 /** `goodbye`: an abort of its own signal forces it, and never makes it reject or leave anything out. */
-export function goodbyeScenario(start: StartPeer): Scenario<ClientWorld & { subscription: Subscription }, Farewell> {
+export function goodbyeScenario(
+  start: StartPeer,
+): Scenario<ClientWorld & { subscription: Subscription }, Farewell> {
   return {
     arrange: async (stage) => {
       const world = await arrangeClient(start)(stage);
@@ -133,9 +139,13 @@ export function goodbyeScenario(start: StartPeer): Scenario<ClientWorld & { subs
       expect(["clean", "forced"]).toContain(farewell.outcome);
       if (!interrupt.aborted) expect(farewell.outcome).toBe("clean");
       if (farewell.outcome === "forced") {
-        const cut = [farewell, ...farewell.children].flatMap(({ phases }) => phases.filter(({ ended }) => ended === "cut"));
+        const cut = [farewell, ...farewell.children].flatMap(({ phases }) =>
+          phases.filter(({ ended }) => ended === "cut")
+        );
         const reasons = [farewell.reason, connection.signal.reason, ...cut.map(({ reason }) => reason)];
-        expect(reasons.some((reason) => Object.is(reason, interrupt.reason)), "the reason of the force").toBe(true);
+        expect(reasons.some((reason) => Object.is(reason, interrupt.reason)), "the reason of the force").toBe(
+          true,
+        );
       }
       expect(peer.residents()).toEqual([]);
     },

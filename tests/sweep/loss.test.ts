@@ -4,7 +4,8 @@ import { GracewireError } from "../../lib/errors.ts";
 import { connect, type EventMeshConnection } from "../../lib/eventmesh/mod.ts";
 import type { Farewell } from "../../lib/lifecycle/mod.ts";
 import { memoryNetwork } from "../../lib/net/mod.ts";
-import { type Fault, type FaultPeer, startFaultPeer } from "../support/fault_peer.ts";
+import type { Fault } from "../support/fault.ts";
+import { type FaultPeer, startFaultPeer } from "../support/fault_peer.ts";
 import { leakGate } from "../support/leak.ts";
 import { type Interrupt, type Scenario, type Stage, sweep, type SweepOptions } from "../support/sweep.ts";
 import { connectScenario, expectClean } from "./eventmesh.ts";
@@ -15,7 +16,11 @@ leakGate();
 const memory: SweepOptions = { network: memoryNetwork, virtual: true };
 
 describe("the EventMesh client and a server that is lost", () => {
-  sweep("connect past a server that is not there", connectScenario(plainPeer, { before: ["eventmesh://127.0.0.1:1"] }), memory);
+  sweep(
+    "connect past a server that is not there",
+    connectScenario(plainPeer, { before: ["eventmesh://127.0.0.1:1"] }),
+    memory,
+  );
 
   sweep("connect to a server that resets", {
     ...connectTo({ mode: "rst-on-goodbye", at: "connect" }),
@@ -96,7 +101,10 @@ function world(
   return {
     async arrange(stage) {
       const peer = await startFaultPeer({ network: stage.network });
-      const connection = await connect(peer.url, { network: stage.network, reconnect: { min: 100, max: 100 } });
+      const connection = await connect(peer.url, {
+        network: stage.network,
+        reconnect: { min: 100, max: 100 },
+      });
       await happen(connection, peer);
       return { stage, connection, peer };
     },

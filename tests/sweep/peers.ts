@@ -31,8 +31,12 @@ export function residentsOf(broker: Broker): string[] {
   const { sessions, groups, topics, requests } = broker.inspect();
   return [
     ...sessions.map(({ id, purpose, state }) => `session ${id}: ${purpose}, ${state}`),
-    ...groups.filter((group) => group.sessions > 0).map((group) => `${group.sessions} in group ${group.name}`),
-    ...topics.filter((topic) => topic.subscribers > 0).map((topic) => `${topic.subscribers} of topic ${topic.name}`),
+    ...groups.filter((group) => group.sessions > 0).map((group) =>
+      `${group.sessions} in group ${group.name}`
+    ),
+    ...topics.filter((topic) => topic.subscribers > 0).map((topic) =>
+      `${topic.subscribers} of topic ${topic.name}`
+    ),
     ...(requests > 0 ? [`${requests} requests`] : []),
   ];
 }

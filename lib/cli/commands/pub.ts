@@ -9,7 +9,7 @@ export const pub: Command = {
   name: "pub",
   summary: "publish messages; done when the server has confirmed all",
   usage: "TOPIC [MESSAGE ...]",
-  notes: [messagesNote],
+  notes: [messagesNote, "Those that a busy server refuses are sent again, and arrive later."],
   flags: [
     commonFlags.url,
     commonFlags.group,

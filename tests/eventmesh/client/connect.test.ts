@@ -104,6 +104,16 @@ describe("a connect that fails", () => {
     expect(server.of("CLIENT_GOODBYE_REQUEST")).toEqual([]);
   });
 
+  it("is not tried again behind the back of its caller when the server is busy", async () => {
+    const server = await fake();
+    server.refuse("HELLO_REQUEST", "Tps overload, global flow control", 3);
+    const error = await failure(client(server)) as PeerError;
+    expect(error).toBeInstanceOf(PeerError);
+    expect(error.transient).toBe(true);
+    expect(server.of("HELLO_REQUEST")).toHaveLength(1);
+    await server.holds(0);
+  });
+
   it.each(["end", "reset"] as const)(
     "rejects with a ConnectError when the server does %s in place of an answer",
     async (how) => {

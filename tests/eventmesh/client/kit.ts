@@ -6,8 +6,10 @@ import {
   type ReconnectOptions,
 } from "../../../lib/eventmesh/mod.ts";
 import type { EndpointEvent, Farewell } from "../../../lib/lifecycle/mod.ts";
+import type { Message, Subscription } from "../../../lib/messaging/mod.ts";
 import { type Counted, memoryNetwork, type Network, type Transport } from "../../../lib/net/mod.ts";
 import { FakeServer, type FakeServerOptions, startFakeServer } from "../../support/fake_server.ts";
+import { leakGate } from "../../support/leak.ts";
 import { turns } from "../../support/until.ts";
 
 /** Reconnects without waiting long. */
@@ -18,6 +20,8 @@ export const network: Network & Counted = countDials(memoryNetwork());
 const dialled = new Set<Transport>();
 const servers: FakeServer[] = [];
 const connections: EventMeshConnection[] = [];
+
+leakGate();
 
 afterEach(async () => {
   vi.useRealTimers();
@@ -148,6 +152,28 @@ export async function partClean(connection: EventMeshConnection): Promise<Farewe
   const farewell = balanced(await connection.goodbye());
   expect(farewell.outcome, JSON.stringify(farewell)).toBe("clean");
   return farewell;
+}
+
+/** Takes so many messages off a subscription, acknowledging each but the last. */
+export async function take(subscription: Subscription, count: number): Promise<Message[]> {
+  const iterator = subscription[Symbol.asyncIterator]();
+  const messages: Message[] = [];
+  while (messages.length < count) {
+    const { value, done } = await iterator.next();
+    if (done === true) break;
+    messages.push(value);
+  }
+  return messages;
+}
+
+/** What a server was sent to publish, in order. */
+export function texts(server: FakeServer): string[] {
+  return server.of("ASYNC_MESSAGE_TO_SERVER").map(({ text }) => text);
+}
+
+/** The events that a clean run has none of. */
+export function loud(events: readonly EndpointEvent[]): string[] {
+  return events.filter(({ level }) => level === "warn" || level === "error").map(({ type }) => type);
 }
 
 /** Takes the time into our hands, before anything has looked at it; what happens without time goes on by itself. */

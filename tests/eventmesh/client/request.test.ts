@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ConnectionLostError, MessageTooLargeError, PeerError, TimeoutError } from "../../../lib/errors.ts";
 import type { EventMeshHeader } from "../../../lib/eventmesh/mod.ts";
-import { answerRequest } from "../../support/fake_server.ts";
+import { answerRequest } from "../../support/fake_request.ts";
 import { failure, holdTime, pair, partClean, pass, settled } from "./kit.ts";
 
 describe("request", () => {
