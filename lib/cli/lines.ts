@@ -50,8 +50,9 @@ export async function* inputLines(signal: AbortSignal): AsyncGenerator<string, v
     }
   } finally {
     stdin.off("data", onData).off("end", onEnd);
-    // Enough to let the process end. Destroyed, it would keep Deno alive while a read is under way.
+    // On Deno a read under way would keep the process alive: paused it does not, destroyed it is not taken up again.
     stdin.pause();
+    stdin.destroy();
   }
 }
 
