@@ -19,7 +19,7 @@ export async function* inputLines(signal: AbortSignal): AsyncGenerator<string, v
   const take = (read: () => string[]): void => {
     stdin.pause();
     try {
-      lines.push(...read());
+      for (const line of read()) lines.push(line);
     } catch (error) {
       failure = error;
     }
@@ -36,7 +36,13 @@ export async function* inputLines(signal: AbortSignal): AsyncGenerator<string, v
     wake();
   };
   try {
-    stdin.on("data", onData).on("end", onEnd).on("error", onError);
+    stdin.on("error", onError);
+    try {
+      stdin.on("data", onData).on("end", onEnd);
+    } catch (error) {
+      // Bun throws what it fails with when it begins to read.
+      onError(error as Error);
+    }
     for (;;) {
       if (lines.length > 0) {
         yield* lines.splice(0);

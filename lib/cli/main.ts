@@ -6,7 +6,7 @@
 
 import process from "node:process";
 import { GracewireError } from "../errors.ts";
-import { formatFarewell } from "../lifecycle/mod.ts";
+import { type Farewell, formatFarewell } from "../lifecycle/mod.ts";
 import { run, type RunResult } from "../process/mod.ts";
 import { readArguments, usageOf } from "./arguments.ts";
 import { type Act, type Command, Failure, UsageError } from "./command.ts";
@@ -37,7 +37,7 @@ async function execute(command: Command, act: Act, console: Console): Promise<nu
     const error = failure?.error;
     if (error instanceof UsageError) console.note(describe(usageOf(command, error.message)));
     else if (failure !== undefined) console.note(describe(error));
-    else if (farewell.outcome !== "clean") console.note(formatFarewell(farewell));
+    else if (farewell.outcome !== "clean") console.note(summary(farewell, console.live));
     // Interrupted by SIGTERM or SIGINT alike: the command was cut short.
     code = error instanceof UsageError ? 2 : failure === undefined && signal !== undefined ? 130 : exitCode;
   };
@@ -55,6 +55,12 @@ async function execute(command: Command, act: Act, console: Console): Promise<nu
     });
   }, { name: command.name, report });
   return code;
+}
+
+/** How it ended: a line, and for people at a terminal its phases too. */
+function summary(farewell: Farewell, live: boolean): string {
+  const text = formatFarewell(farewell);
+  return live ? text : text.replace(/\n[^]*/, "");
 }
 
 /** One line for what can be foreseen; anything else is a mistake of ours, and shows where. */

@@ -22,6 +22,6 @@ export function serverOf(given: Given, timeout: number | undefined): Opening {
 }
 
 /** The library refuses what it was given, before any side effect. */
-export function isMistake(error: unknown): error is TypeError | RangeError {
+function isMistake(error: unknown): error is TypeError | RangeError {
   return error instanceof TypeError || error instanceof RangeError;
 }

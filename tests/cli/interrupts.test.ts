@@ -74,6 +74,20 @@ describe("an interrupt", () => {
     expect(await request.ended).toEqual({ code: 130, signal: null, stdout: "", stderr: "" });
   });
 
+  it("ends sub while its server is gone, and says in one line that this was no goodbye", async () => {
+    const server = await startFakeServer({ network: systemNetwork() });
+    const sub = gracewire.start(["sub", "t", "--url", server.url]);
+    await sub.says(/subscribed/);
+    await server.close();
+    await sub.says(/trying again/);
+    sub.send("SIGINT");
+    const { code, stderr } = await sub.ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(
+      /^subscribed to t\n[^\n]* was lost: [^\n]*; trying again\nsub: failed in [^\n]*SIGINT\)\n$/,
+    );
+  });
+
   it("ends a connect that nobody answers", async () => {
     let connected = false;
     const silent = await startBadServer(() => connected = true);

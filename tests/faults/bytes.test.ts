@@ -76,7 +76,7 @@ describe("a server that goes wrong later", () => {
           for await (const event of events) if (event.type === "lost") return event.error;
           return undefined;
         })();
-        const { value, took } = await bench.ended(lost);
+        const { value, took } = await bench.ended(() => lost);
         expect(String(value)).toMatch(/heartbeats were not answered/);
         // The first heartbeat after 20 s, two that may be missed, and the one that finds it out.
         expect(took).toBeLessThanOrEqual(3 * 20_000 + 100);
@@ -95,7 +95,7 @@ describe("a server that goes wrong later", () => {
           for await (const event of connection.events()) if (event.type === "lost") return event.error;
           return undefined;
         })();
-        expect((await bench.ended(lost)).value).toBeInstanceOf(GracewireError);
+        expect((await bench.ended(() => lost)).value).toBeInstanceOf(GracewireError);
         bench.peer.fault = { mode: "healthy" };
         await bench.clock.until(connection.publish("orders", "again"));
         expect((await bench.goodbye(connection)).outcome).toBe("clean");
@@ -127,16 +127,16 @@ async function endOf(
 ): Promise<string> {
   const received = bench.peer.fault.direction === "received";
   if (operation === "connect" || (received && operation !== "subscribe")) {
-    const { value, error } = await bench.ended(bench.connect(options));
+    const { value, error } = await bench.ended(() => bench.connect(options));
     if (value === undefined) return codeOf(error);
     const result = operation === "connect"
       ? { error: undefined }
-      : await bench.ended(bench.carryOut(operation, value, undefined));
+      : await bench.ended(() => bench.carryOut(operation, value, undefined));
     await bench.goodbye(value);
     return codeOf(result.error);
   }
   const connection = received ? await bench.clock.until(bench.connect(options)) : await bench.connected();
-  const { error } = await bench.ended(bench.carryOut(operation, connection, undefined));
+  const { error } = await bench.ended(() => bench.carryOut(operation, connection, undefined));
   await bench.goodbye(connection);
   return codeOf(error);
 }

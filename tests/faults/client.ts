@@ -84,8 +84,8 @@ export function clientFaults(ground: Ground): void {
 
     it(`connect ${ending("connect")}`, () =>
       withFault(ground, at("connect"), async (bench) => {
-        const { value, error, took } = await bench.ended(
-          bench.connect({ timeout: timeout(expected[mode].connect) }),
+        const { value, error, took } = await bench.ended(() =>
+          bench.connect({ timeout: timeout(expected[mode].connect) })
         );
         const limit = timeout(expected[mode].connect) ?? defaults.connect;
         expectEnding(expected[mode].connect, "connect", error, took, limit, bench.peer.url);
@@ -100,7 +100,7 @@ export function clientFaults(ground: Ground): void {
           const connection = await bench.connected();
           const before = bench.network.dialled.size;
           const time = timeout(expected[mode][operation]);
-          const { error, took } = await bench.ended(bench.carryOut(operation, connection, time));
+          const { error, took } = await bench.ended(() => bench.carryOut(operation, connection, time));
           const limit = time ?? defaults[operation];
           expectEnding(expected[mode][operation], operation, error, took, limit, bench.peer.url);
           if (operation === "subscribe" && error !== undefined) {

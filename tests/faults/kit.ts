@@ -50,10 +50,10 @@ export class FaultBench {
     this.peer = peer;
   }
 
-  /** Lets a promise settle, with the time that it takes. Never rejects. */
-  async ended<T>(promise: Promise<T>): Promise<Ended<T>> {
+  /** Starts an operation and lets it settle, with the time that it takes. Never rejects. */
+  async ended<T>(operation: () => Promise<T>): Promise<Ended<T>> {
     const start = performance.now();
-    const settled = promise.then((value) => ({ value }), (error: unknown) => ({ error }));
+    const settled = operation().then((value) => ({ value }), (error: unknown) => ({ error }));
     const result = await this.clock.until(
       settled,
       this.ground.kind === "memory" ? 60_000 : 5_000,
@@ -96,7 +96,7 @@ export class FaultBench {
     connection: EventMeshConnection,
     options: GoodbyeOptions = this.ground.goodbye,
   ): Promise<Farewell> {
-    const { value, error, took } = await this.ended(connection.goodbye(options));
+    const { value, error, took } = await this.ended(() => connection.goodbye(options));
     expect(error).toBe(undefined);
     const farewell = value!;
     // Reconnecting, a stream may be at its last turn.

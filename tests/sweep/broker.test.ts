@@ -1,5 +1,6 @@
 import { describe } from "vitest";
 import { memoryNetwork } from "../../lib/net/mod.ts";
+import { leakGate } from "../support/leak.ts";
 import { sweep, type SweepOptions } from "../support/sweep.ts";
 import {
   connectScenario,
@@ -9,6 +10,8 @@ import {
   subscribeScenario,
 } from "./eventmesh.ts";
 import { embeddedBroker } from "./peers.ts";
+
+leakGate();
 
 const memory: SweepOptions = { network: memoryNetwork, virtual: true, peerTimers: true };
 const broker = embeddedBroker();
