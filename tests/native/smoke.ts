@@ -30,7 +30,10 @@ function load(key: string): Promise<Record<string, unknown>> {
 
 test("every entry point loads", async () => {
   assert.ok(keys.includes("."));
-  for (const key of keys) assert.ok(Object.keys(await load(key)).length > 0, `${key} exports nothing`);
+  const empty: string[] = [];
+  for (const key of keys) if (Object.keys(await load(key)).length === 0) empty.push(key);
+  // Types alone: nothing is left of it when it runs.
+  assert.deepEqual(empty, ["./messaging"]);
 });
 
 test("the error classes are the same in every entry point and know their names", async () => {
