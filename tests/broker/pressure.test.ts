@@ -57,7 +57,7 @@ describe("a broker under pressure", () => {
   });
 
   it("stops reading a client that asks and never takes its answers, and ends it when that does not change", async () => {
-    await mesh.start({ sessionExpiry: 300 });
+    await mesh.start({ sessionExpiry: 1_500 });
     const [deaf, good] = [await mesh.open(), await mesh.open()];
     deaf.transport.pause();
     const frame = { cmd: "HEARTBEAT_REQUEST", seq: "s".repeat(1_000) } as const;
