@@ -1,8 +1,7 @@
 import type { RedirectInfo } from "../eventmesh/wire/mod.ts";
 import { encodeRedirect } from "../eventmesh/wire/mod.ts";
-import type { AbortOptions, EndpointState, GoodbyeOptions } from "../lifecycle/endpoint.ts";
-import type { EndpointEvent } from "../lifecycle/events.ts";
-import type { Farewell } from "../lifecycle/farewell.ts";
+import { LivingEndpoint } from "../lifecycle/base.ts";
+import type { GoodbyeOptions } from "../lifecycle/endpoint.ts";
 import { now } from "../lifecycle/timer.ts";
 import { TimerWheel } from "../lifecycle/wheel.ts";
 import type { ListenAddress, ServeOptions, ServerConnection } from "../server/mod.ts";
@@ -17,32 +16,34 @@ import type { BrokerSettings } from "./options.ts";
 import { Session } from "./session.ts";
 
 /** A broker on a server: the core does the work, sessions are the connections of the server. */
-export class RunningBroker implements Broker {
+export class RunningBroker extends LivingEndpoint implements Broker {
   readonly #server: RunningServer;
   readonly #core: Core;
   readonly #settings: BrokerSettings;
-  readonly #wheel: TimerWheel = new TimerWheel();
   readonly #sessions: Map<number, Session> = new Map();
-  readonly #losses: LossReport;
   readonly #tls: boolean;
 
   constructor(settings: BrokerSettings, serving: ServeOptions) {
+    const wheel = new TimerWheel();
+    const losses = new LossReport((news) => server.emit(news, "warn"), now);
+    const core = new Core({ settings, timers: wheel, onLoss: (cause) => losses.add(cause) });
+    const handler = (connection: ServerConnection): Promise<void> => this.#serve(connection);
+    const server = new RunningServer(handler, checkServeOptions(handler, serving), {
+      intake: () => {
+        core.tick();
+        core.pause();
+      },
+      report: () => ({ messages: core.ledger.counts(), residue: { timers: wheel.size } }),
+    });
+    server.onRelease("queues of the broker", () => {
+      core.end();
+      losses.flush();
+    });
+    super(server);
     this.#settings = settings;
     this.#tls = serving.tls !== undefined;
-    this.#losses = new LossReport((news) => this.#server.emit(news, "warn"), now);
-    this.#core = new Core({ settings, timers: this.#wheel, onLoss: (cause) => this.#losses.add(cause) });
-    const handler = (connection: ServerConnection): Promise<void> => this.#serve(connection);
-    this.#server = new RunningServer(handler, checkServeOptions(handler, serving), {
-      intake: () => {
-        this.#core.tick();
-        this.#core.pause();
-      },
-      report: () => ({ messages: this.#core.ledger.counts(), residue: { timers: this.#wheel.size } }),
-    });
-    this.#server.onRelease("queues of the broker", () => {
-      this.#core.end();
-      this.#losses.flush();
-    });
+    this.#core = core;
+    this.#server = server;
   }
 
   /** Resolves when it listens. When it rejects, nothing of it is left. */
@@ -60,30 +61,6 @@ export class RunningBroker implements Broker {
     }
     const { host, port } = address;
     return `eventmesh${this.#tls ? "+tls" : ""}://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  }
-  get state(): EndpointState {
-    return this.#server.state;
-  }
-  get draining(): AbortSignal {
-    return this.#server.draining;
-  }
-  get signal(): AbortSignal {
-    return this.#server.signal;
-  }
-  get closed(): Promise<Farewell> {
-    return this.#server.closed;
-  }
-
-  events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
-    return this.#server.events(options);
-  }
-
-  goodbye(options?: GoodbyeOptions): Promise<Farewell> {
-    return this.#server.goodbye(options);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#server[Symbol.asyncDispose]();
   }
 
   inspect(): BrokerInspection {

@@ -1,7 +1,6 @@
 import type { ClosedError } from "../errors.ts";
-import type { AbortOptions, EndpointState, GoodbyeOptions } from "../lifecycle/endpoint.ts";
-import type { EndpointEvent } from "../lifecycle/events.ts";
-import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
+import { LivingEndpoint } from "../lifecycle/base.ts";
+import type { FarewellParts } from "../lifecycle/farewell.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
 import { childBudget } from "../lifecycle/phases.ts";
@@ -82,7 +81,7 @@ export async function openConnection(
   return connection;
 }
 
-class Connection implements EventMeshConnection {
+class Connection extends LivingEndpoint implements EventMeshConnection {
   readonly #context: SessionContext;
   readonly #route: Route;
   readonly #lifecycle: Lifecycle;
@@ -93,6 +92,18 @@ class Connection implements EventMeshConnection {
   #told = false;
 
   constructor(servers: readonly Server[], options: ResolvedOptions) {
+    const lifecycle = new Lifecycle({
+      name: "eventmesh connection",
+      steps: {
+        drain: (step) => this.#drain(step),
+        goodbye: (step) => this.#goodbye(step),
+        force: (step) => this.#force(step),
+        release: (step) => this.#force(step),
+      },
+      report: () => this.#report(),
+    });
+    super(lifecycle);
+    this.#lifecycle = lifecycle;
     this.#route = new Route(servers);
     let seq = firstSeq();
     this.#context = {
@@ -103,17 +114,7 @@ class Connection implements EventMeshConnection {
         return seq;
       },
     };
-    this.#lifecycle = new Lifecycle({
-      name: "eventmesh connection",
-      steps: {
-        drain: (step) => this.#drain(step),
-        goodbye: (step) => this.#goodbye(step),
-        force: (step) => this.#force(step),
-        release: (step) => this.#force(step),
-      },
-      report: () => this.#report(),
-    });
-    this.#publisher = new Publisher(this.#context, this.#route, this.#lifecycle);
+    this.#publisher = new Publisher(this.#context, this.#route, lifecycle);
   }
 
   /** Makes the publishing session. */
@@ -124,31 +125,6 @@ class Connection implements EventMeshConnection {
   /** Frees everything; nobody has this connection. */
   abandon(): Promise<void> {
     return this.#publisher.force();
-  }
-
-  get state(): EndpointState {
-    return this.#lifecycle.state;
-  }
-  get draining(): AbortSignal {
-    return this.#lifecycle.draining;
-  }
-  get signal(): AbortSignal {
-    return this.#lifecycle.signal;
-  }
-  get closed(): Promise<Farewell> {
-    return this.#lifecycle.closed;
-  }
-
-  events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
-    return this.#lifecycle.events(options);
-  }
-
-  goodbye(options?: GoodbyeOptions): Promise<Farewell> {
-    return this.#lifecycle.goodbye(options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lifecycle.end({ cause: "goodbye" });
   }
 
   publish(topic: string, data: MessageData, options: EventMeshPublishOptions = {}): Promise<void> {

@@ -1,6 +1,7 @@
 import diagnostics from "node:diagnostics_channel";
 import type { EndpointState } from "./endpoint.ts";
 import type { Farewell } from "./farewell.ts";
+import type { Phase } from "./reducer.ts";
 import { type AbortLink, onAbort } from "./abort.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 
@@ -13,6 +14,8 @@ export type EventLevel = "debug" | "info" | "warn" | "error";
 /** The kinds of event. `at` of the event is milliseconds since the epoch. */
 export type EndpointNews =
   | { readonly type: "state"; readonly state: EndpointState; readonly previous: EndpointState }
+  /** The end has come to this phase. */
+  | { readonly type: "phase"; readonly phase: Phase }
   /** Something failed and was contained: a handler threw, a peer sent bad bytes, a hook rejected. */
   | { readonly type: "fault"; readonly error: unknown }
   /** The transport was lost; the endpoint reconnects, or ends if that is not possible. */
@@ -28,9 +31,14 @@ export type EndpointNews =
   /** The end. The last event of every endpoint. */
   | { readonly type: "farewell"; readonly farewell: Farewell };
 
-/** Hands events to any number of readers and to `diagnostics_channel`; nobody listening costs nothing. */
+/**
+ * Hands events to any number of readers and to `diagnostics_channel`; nobody listening costs nothing. A message of channel
+ * `gracewire:TYPE` is the event with the name of the endpoint as `endpoint`, and as `source` one object for all events of
+ * that endpoint: a key for a `WeakMap`.
+ */
 export class EventHub {
   readonly #name: string;
+  #source: object | undefined = undefined;
   readonly #readers: Set<EventReader> = new Set();
   #ended = false;
 
@@ -44,7 +52,9 @@ export class EventHub {
     if (this.#readers.size === 0 && !channel.hasSubscribers) return;
     const event: EndpointEvent = { at: Date.now(), level, ...news };
     for (const reader of this.#readers) reader.push(event);
-    if (channel.hasSubscribers) channel.publish({ endpoint: this.#name, ...event });
+    if (!channel.hasSubscribers) return;
+    this.#source ??= Object.freeze({ name: this.#name });
+    channel.publish({ endpoint: this.#name, source: this.#source, ...event });
   }
 
   /** No more events: readers end after what they hold. */

@@ -274,6 +274,7 @@ export class Lifecycle {
     const running = new RunningPhase(phase, time, this.#budget!.deadline(phase, time), this.#reason);
     this.#running = running;
     this.#arm(running);
+    this.emit({ type: "phase", phase }, "debug");
     let result: unknown;
     try {
       result = this.#options.steps[phase]?.(running);

@@ -1,8 +1,7 @@
 import { onAbort } from "./abort.ts";
 import { type Deferred, deferred } from "./deferred.ts";
-import type { AbortOptions, Endpoint, EndpointState, GoodbyeOptions } from "./endpoint.ts";
-import type { EndpointEvent } from "./events.ts";
-import type { Farewell } from "./farewell.ts";
+import { LivingEndpoint } from "./base.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { type Hook, runHook, shareOf } from "./hooks.ts";
 import { Lifecycle, type Step } from "./lifecycle.ts";
 import { childBudget } from "./phases.ts";
@@ -67,16 +66,14 @@ export function createScope(options: ScopeOptions = {}): Scope {
 type Resource = OwnedEndpoint | { readonly hook: Hook };
 type OwnedEndpoint = { readonly endpoint: Endpoint };
 
-class ResourceScope implements Scope {
+class ResourceScope extends LivingEndpoint implements Scope {
   readonly #options: ScopeOptions;
   readonly #resources: Resource[];
   readonly #lifecycle: Lifecycle;
   #unwinding: Promise<void> = Promise.resolve();
 
   constructor(options: ScopeOptions, resources: Resource[]) {
-    this.#options = options;
-    this.#resources = resources;
-    this.#lifecycle = new Lifecycle({
+    const lifecycle = new Lifecycle({
       name: options.name ?? "scope",
       ...(options.grace === undefined ? {} : { grace: options.grace }),
       limits: { drain: Infinity, goodbye: 0 },
@@ -85,36 +82,16 @@ class ResourceScope implements Scope {
         release: (step) => this.#unwind(step, "forced"),
       },
     });
-    this.#lifecycle.opened();
-    this.#lifecycle.govern(options.signal);
+    super(lifecycle);
+    this.#options = options;
+    this.#resources = resources;
+    this.#lifecycle = lifecycle;
+    lifecycle.opened();
+    lifecycle.govern(options.signal);
   }
 
-  get state(): EndpointState {
-    return this.#lifecycle.state;
-  }
-  get draining(): AbortSignal {
-    return this.#lifecycle.draining;
-  }
-  get signal(): AbortSignal {
-    return this.#lifecycle.signal;
-  }
-  get closed(): Promise<Farewell> {
-    return this.#lifecycle.closed;
-  }
   get disposed(): boolean {
     return this.#lifecycle.ending;
-  }
-
-  events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
-    return this.#lifecycle.events(options);
-  }
-
-  goodbye(options?: GoodbyeOptions): Promise<Farewell> {
-    return this.#lifecycle.goodbye(options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lifecycle.end({ cause: "goodbye" });
   }
 
   disposeAsync(): Promise<void> {

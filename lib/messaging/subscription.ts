@@ -1,5 +1,4 @@
-import type { AbortOptions, EndpointState, GoodbyeOptions } from "../lifecycle/endpoint.ts";
-import type { EndpointEvent } from "../lifecycle/events.ts";
+import { LivingEndpoint } from "../lifecycle/base.ts";
 import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
 import type {
@@ -73,7 +72,7 @@ function checkCount(name: string, value: number): number {
 }
 
 /** The subscription of every protocol: lifecycle and delivery. */
-export class MessageSubscription implements Subscription {
+export class MessageSubscription extends LivingEndpoint implements Subscription {
   readonly topics: readonly string[];
   /** For the protocol: begins the end when the peer does. */
   readonly lifecycle: Lifecycle;
@@ -81,25 +80,25 @@ export class MessageSubscription implements Subscription {
 
   constructor(options: MessageSubscriptionOptions) {
     const { peer, buffer } = options;
-    this.topics = options.topics;
-    this.#delivery = new Delivery({
+    const delivery: Delivery = new Delivery({
       ...buffer,
       topics: options.topics,
       unacked: options.unacked,
       pause: () => peer.pause(),
       resume: () => peer.resume(),
       onDropped: (dropped) => {
-        this.lifecycle.emit({ type: "overflow", dropped, policy: buffer.overflow }, "warn");
+        lifecycle.emit({ type: "overflow", dropped, policy: buffer.overflow }, "warn");
       },
-      onOverflow: (error) => void this.lifecycle.end({ cause: "overflow", reason: error, forced: true }),
-      onFault: (error) => this.lifecycle.fault(error),
-      onLeave: () => void this.lifecycle.end({ cause: "goodbye" }),
+      onOverflow: (error) => void lifecycle.end({ cause: "overflow", reason: error, forced: true }),
+      onFault: (error) => lifecycle.fault(error),
+      onLeave: () => void lifecycle.end({ cause: "goodbye" }),
+      refusal: (action) => lifecycle.ending ? lifecycle.refusal(action) : undefined,
     });
-    this.lifecycle = new Lifecycle({
+    const lifecycle = new Lifecycle({
       name: options.name,
       steps: {
-        intake: () => this.#delivery.stop(),
-        drain: () => this.#delivery.finish(),
+        intake: () => delivery.stop(),
+        drain: () => delivery.finish(),
         goodbye: (step) => {
           this.#endDelivery();
           return peer.goodbye(step);
@@ -113,33 +112,12 @@ export class MessageSubscription implements Subscription {
           return peer.release(step);
         },
       },
-      report: () => ({ ...peer.report(), messages: this.#delivery.counts }),
+      report: () => ({ ...peer.report(), messages: delivery.counts }),
     });
-  }
-
-  get state(): EndpointState {
-    return this.lifecycle.state;
-  }
-  get draining(): AbortSignal {
-    return this.lifecycle.draining;
-  }
-  get signal(): AbortSignal {
-    return this.lifecycle.signal;
-  }
-  get closed(): Promise<Farewell> {
-    return this.lifecycle.closed;
-  }
-
-  events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
-    return this.lifecycle.events(options);
-  }
-
-  goodbye(options?: GoodbyeOptions): Promise<Farewell> {
-    return this.lifecycle.goodbye(options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.lifecycle.end({ cause: "goodbye" });
+    super(lifecycle);
+    this.topics = options.topics;
+    this.lifecycle = lifecycle;
+    this.#delivery = delivery;
   }
 
   /** Takes a message from the protocol. */

@@ -1,9 +1,9 @@
 import { ClosedError, ConnectionLostError, OverflowError, ProtocolError, TimeoutError } from "../errors.ts";
+import { LivingEndpoint } from "../lifecycle/base.ts";
 import { abortable, onAbort } from "../lifecycle/abort.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
-import type { AbortOptions, EndpointState, GoodbyeOptions } from "../lifecycle/endpoint.ts";
-import type { EndpointEvent } from "../lifecycle/events.ts";
-import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
+import type { AbortOptions } from "../lifecycle/endpoint.ts";
+import type { FarewellParts } from "../lifecycle/farewell.ts";
 import { runHook } from "../lifecycle/hooks.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
 import { type PhaseLimits, phaseLimits } from "../lifecycle/phases.ts";
@@ -29,7 +29,7 @@ export interface AcceptedOptions {
 }
 
 /** A connection that a server has accepted. */
-export class AcceptedConnection implements ServerConnection {
+export class AcceptedConnection extends LivingEndpoint implements ServerConnection {
   readonly id: number;
   readonly #options: AcceptedOptions;
   readonly #wire: Wire;
@@ -37,7 +37,7 @@ export class AcceptedConnection implements ServerConnection {
   readonly #idle: IdleWatch;
   readonly #lifecycle: Lifecycle;
   readonly #steps: PhaseSteps;
-  readonly #limits: { -readonly [phase in keyof PhaseLimits]: number } = { ...phaseLimits };
+  readonly #limits: { -readonly [phase in keyof PhaseLimits]: number };
   readonly #drained: Deferred<void> = deferred();
   readonly #handled: Deferred<void> = deferred();
   /** Errors that this connection has made: when its own handler fails with one of them, that is no news. */
@@ -48,11 +48,10 @@ export class AcceptedConnection implements ServerConnection {
   #loss: Error | undefined = undefined;
 
   constructor(options: AcceptedOptions) {
-    this.id = options.id;
-    this.#options = options;
-    this.#lifecycle = new Lifecycle({
+    const limits = { ...phaseLimits };
+    const lifecycle = new Lifecycle({
       name: `connection ${options.id} from ${options.transport.remote}`,
-      limits: this.#limits,
+      limits,
       steps: {
         intake: (step) => this.#intake(step),
         drain: (step) => this.#drain(step),
@@ -62,6 +61,11 @@ export class AcceptedConnection implements ServerConnection {
       },
       report: () => this.#report(),
     });
+    super(lifecycle);
+    this.id = options.id;
+    this.#options = options;
+    this.#lifecycle = lifecycle;
+    this.#limits = limits;
     this.#steps = new PhaseSteps(this.#lifecycle);
     this.#wire = new Wire(options.transport, {
       failed: (error) => this.#failed(error),
@@ -90,18 +94,6 @@ export class AcceptedConnection implements ServerConnection {
   get readable(): AsyncIterable<Uint8Array> {
     return this.#wire.reader;
   }
-  get state(): EndpointState {
-    return this.#lifecycle.state;
-  }
-  get draining(): AbortSignal {
-    return this.#lifecycle.draining;
-  }
-  get signal(): AbortSignal {
-    return this.#lifecycle.signal;
-  }
-  get closed(): Promise<Farewell> {
-    return this.#lifecycle.closed;
-  }
 
   get name(): string {
     return this.#lifecycle.name;
@@ -120,18 +112,6 @@ export class AcceptedConnection implements ServerConnection {
   /** The server took it along: its outcome is one of the server's end. */
   get endsWithServer(): boolean {
     return this.#endsWithServer;
-  }
-
-  events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
-    return this.#lifecycle.events(options);
-  }
-
-  goodbye(options?: GoodbyeOptions): Promise<Farewell> {
-    return this.#lifecycle.goodbye(options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lifecycle.end({ cause: "goodbye" });
   }
 
   write(bytes: Uint8Array, options?: AbortOptions): Promise<void> {

@@ -1,8 +1,8 @@
 import { ConnectError, type OverflowError } from "../errors.ts";
+import { LivingEndpoint } from "../lifecycle/base.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
-import type { AbortOptions, EndpointState, GoodbyeOptions } from "../lifecycle/endpoint.ts";
-import type { EndpointEvent, EndpointNews, EventLevel } from "../lifecycle/events.ts";
-import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
+import type { EndpointNews, EventLevel } from "../lifecycle/events.ts";
+import type { FarewellParts } from "../lifecycle/farewell.ts";
 import { type Hook, type HookContext, runHooks } from "../lifecycle/hooks.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
 import { TimerWheel } from "../lifecycle/wheel.ts";
@@ -23,7 +23,7 @@ export interface ServerExtension {
 }
 
 /** A server, from before it listens until everything it held is free. */
-export class RunningServer implements Server {
+export class RunningServer extends LivingEndpoint implements Server {
   readonly #handler: ConnectionHandler;
   readonly #settings: ServeSettings;
   readonly #extension: ServerExtension;
@@ -46,12 +46,8 @@ export class RunningServer implements Server {
   #faults = 0;
 
   constructor(handler: ConnectionHandler, settings: ServeSettings, extension: ServerExtension = {}) {
-    this.#handler = handler;
-    this.#settings = settings;
-    this.#extension = extension;
-    this.#admission = new Admission(settings.limits);
     const { announce, grace, name } = settings;
-    this.#lifecycle = new Lifecycle({
+    const lifecycle = new Lifecycle({
       name,
       ...(grace === undefined ? {} : { grace }),
       limits: { announce },
@@ -64,6 +60,12 @@ export class RunningServer implements Server {
       },
       report: () => this.#report(),
     });
+    super(lifecycle);
+    this.#handler = handler;
+    this.#settings = settings;
+    this.#extension = extension;
+    this.#lifecycle = lifecycle;
+    this.#admission = new Admission(settings.limits);
   }
 
   /** Resolves when it listens. When it rejects, nothing of it is left. */
@@ -94,30 +96,6 @@ export class RunningServer implements Server {
   }
   get connections(): number {
     return this.#connections.size;
-  }
-  get state(): EndpointState {
-    return this.#lifecycle.state;
-  }
-  get draining(): AbortSignal {
-    return this.#lifecycle.draining;
-  }
-  get signal(): AbortSignal {
-    return this.#lifecycle.signal;
-  }
-  get closed(): Promise<Farewell> {
-    return this.#lifecycle.closed;
-  }
-
-  events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
-    return this.#lifecycle.events(options);
-  }
-
-  goodbye(options?: GoodbyeOptions): Promise<Farewell> {
-    return this.#lifecycle.goodbye(options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lifecycle.end({ cause: "goodbye" });
   }
 
   /** Tells something about what is built on it. */

@@ -146,6 +146,18 @@ describe("EventHub", () => {
     expect(messages).toMatchObject([{ endpoint: "thing", type: "redirect", target: "a", level: "info" }]);
   });
 
+  it("publishes all events of one endpoint with the same source, and another's with another", () => {
+    const sources: unknown[] = [];
+    const note = (message: unknown): void => void sources.push((message as { source: unknown }).source);
+    diagnostics.subscribe("gracewire:redirect", note);
+    const [one, other] = [new EventHub("thing"), new EventHub("thing")];
+    for (const hub of [one, other, one]) hub.emit({ type: "redirect", target: "a" }, "info");
+    diagnostics.unsubscribe("gracewire:redirect", note);
+    expect(sources[0]).toEqual({ name: "thing" });
+    expect(sources[2]).toBe(sources[0]);
+    expect(sources[1]).not.toBe(sources[0]);
+  });
+
   it("lets a reader end the others, or start one, while it reads", async () => {
     const hub = new EventHub("thing");
     const other = hub.read(undefined);

@@ -845,7 +845,7 @@ describe("Lifecycle: options", () => {
 });
 
 describe("Lifecycle: events", () => {
-  it("tells each change of state, then the Farewell, and then it is over", async () => {
+  it("tells each change of state and each phase, then the Farewell, and then it is over", async () => {
     const { lifecycle } = open({ drain: hang });
     const reader = lifecycle.events();
     lifecycle.reconnecting();
@@ -855,13 +855,24 @@ describe("Lifecycle: events", () => {
     const farewell = await lifecycle.closed;
     const events: EndpointEvent[] = [];
     for await (const event of reader) events.push(event);
-    expect(events.map((event) => event.type === "state" ? `${event.previous} -> ${event.state}` : event.type))
+    const text = (event: EndpointEvent): string =>
+      event.type === "state"
+        ? `${event.previous} -> ${event.state}`
+        : event.type === "phase"
+        ? event.phase
+        : event.type;
+    expect(events.map(text))
       .toEqual([
         "open -> reconnecting",
         "reconnecting -> open",
         "open -> draining",
+        "announce",
+        "intake",
+        "drain",
         "draining -> closing",
+        "goodbye",
         "closing -> releasing",
+        "release",
         "releasing -> closed",
         "farewell",
       ]);

@@ -21,10 +21,8 @@ describe("a connection that is lost", () => {
       "retry info",
       "state debug",
       "connected info",
-      "state debug",
-      "state debug",
-      "state debug",
-      "state debug",
+      ...["state debug", "phase debug", "phase debug", "phase debug"],
+      ...["state debug", "phase debug", "state debug", "phase debug", "state debug"],
       "farewell info",
     ]);
     expect(events.find(({ type }) => type === "connected")).toMatchObject({ epoch: 2 });

@@ -1,0 +1,164 @@
+import { startBroker } from "../../lib/broker/mod.ts";
+import { connect } from "../../lib/eventmesh/mod.ts";
+import { createScope } from "../../lib/lifecycle/mod.ts";
+import { serve } from "../../lib/server/mod.ts";
+import type { LeakGate } from "../support/leak.ts";
+import type { EndpointFixture, OpenEndpoint } from "./endpoint.ts";
+import type { Ground } from "./grounds.ts";
+import { hold, Work } from "./work.ts";
+
+/** An endpoint of this library, for suites that hold for all of them. */
+export interface NamedFixture {
+  readonly name: string;
+  readonly fixture: EndpointFixture;
+}
+
+/** Every kind of endpoint there is, over the kinds of stream given. */
+export function endpointFixtures(gate: LeakGate, grounds: readonly Ground[]): readonly NamedFixture[] {
+  return [
+    scopeFixture,
+    ...grounds.flatMap((ground) => [
+      serverFixture(gate, ground),
+      brokerFixture(gate, ground),
+      connectionFixture(gate, ground),
+      subscriptionFixture(gate, ground),
+    ]),
+  ];
+}
+
+export const scopeFixture: NamedFixture = {
+  name: "scope",
+  fixture: {
+    governed: "graceful",
+    // A disposer that nobody waits for any longer has failed, one that is called after the force has not.
+    forced: ["forced", "failed"],
+    open({ signal }) {
+      const scope = createScope({ signal });
+      const work = new Work();
+      return Promise.resolve({
+        endpoint: scope,
+        occupy: () => Promise.resolve(void scope.defer(() => work.until(scope.signal))),
+        release: () => work.release(),
+        end: () => Promise.resolve(),
+      });
+    },
+  },
+};
+
+export function serverFixture(gate: LeakGate, ground: Ground): NamedFixture {
+  return {
+    name: `server over ${ground.name}`,
+    fixture: { governed: "graceful", open: ({ signal }) => openServer(gate, ground, signal) },
+  };
+}
+
+export function brokerFixture(gate: LeakGate, ground: Ground): NamedFixture {
+  return {
+    name: `broker over ${ground.name}`,
+    fixture: { governed: "graceful", open: ({ signal }) => openBroker(gate, ground, signal) },
+  };
+}
+
+export function connectionFixture(gate: LeakGate, ground: Ground): NamedFixture {
+  return {
+    name: `EventMesh connection over ${ground.name}`,
+    fixture: { open: () => openConnection(gate, ground) },
+  };
+}
+
+export function subscriptionFixture(gate: LeakGate, ground: Ground): NamedFixture {
+  return {
+    name: `EventMesh subscription over ${ground.name}`,
+    fixture: { governed: "forced", open: ({ signal }) => openSubscription(gate, ground, signal) },
+  };
+}
+
+async function openServer(
+  gate: LeakGate,
+  ground: Ground,
+  signal: AbortSignal | undefined,
+): Promise<OpenEndpoint> {
+  const network = gate.watch(ground.network());
+  const work = new Work();
+  const server = await serve((connection) => work.until(connection.signal), {
+    network,
+    signal,
+    ...ground.server,
+  });
+  return {
+    endpoint: server,
+    async occupy() {
+      const { host, port } = server.address as { host: string; port: number };
+      const client = await network.dial({ host, port, ...ground.client }, {});
+      client.start({ data() {}, end: () => client.end(), drain() {} });
+      await work.started;
+    },
+    release: () => work.release(),
+    end: () => Promise.resolve(),
+  };
+}
+
+async function openBroker(
+  gate: LeakGate,
+  ground: Ground,
+  signal: AbortSignal | undefined,
+): Promise<OpenEndpoint> {
+  const network = gate.watch(ground.network());
+  const broker = await startBroker({ port: 0, network, signal, ...ground.server });
+  const work = new Work();
+  const clients: AsyncDisposable[] = [];
+  return {
+    endpoint: broker,
+    async occupy() {
+      const connection = await connect(broker.url, { network, reconnect: false, ...ground.client });
+      clients.push(connection);
+      hold(await connection.subscribe("work"), work);
+      await connection.publish("work", "to be acknowledged");
+      await work.started;
+    },
+    release: () => work.release(),
+    end: () => Promise.all(clients.map((client) => client[Symbol.asyncDispose]())),
+  };
+}
+
+async function openConnection(gate: LeakGate, ground: Ground): Promise<OpenEndpoint> {
+  const network = gate.watch(ground.network());
+  const broker = await startBroker({ port: 0, network, ...ground.server });
+  const connection = await connect(broker.url, { network, ...ground.client });
+  const work = new Work();
+  return {
+    endpoint: connection,
+    async occupy() {
+      hold(await connection.subscribe("work"), work);
+      await connection.publish("work", "to be handled");
+      await work.started;
+    },
+    release: () => work.release(),
+    end: () => broker.goodbye(),
+  };
+}
+
+async function openSubscription(
+  gate: LeakGate,
+  ground: Ground,
+  signal: AbortSignal | undefined,
+): Promise<OpenEndpoint> {
+  const network = gate.watch(ground.network());
+  const broker = await startBroker({ port: 0, network, ...ground.server });
+  const connection = await connect(broker.url, { network, ...ground.client });
+  const subscription = await connection.subscribe("work", signal === undefined ? {} : { signal });
+  const work = new Work();
+  return {
+    endpoint: subscription,
+    async occupy() {
+      hold(subscription, work);
+      await connection.publish("work", "to be handled");
+      await work.started;
+    },
+    release: () => work.release(),
+    async end() {
+      await connection.goodbye();
+      await broker.goodbye();
+    },
+  };
+}
