@@ -48,7 +48,7 @@ export class EventHub {
 
   /** Tells all readers. */
   emit(news: EndpointNews, level: EventLevel): void {
-    const channel = diagnostics.channel(`gracewire:${news.type}`);
+    const channel = channels[news.type];
     if (this.#readers.size === 0 && !channel.hasSubscribers) return;
     const event: EndpointEvent = { at: Date.now(), level, ...news };
     for (const reader of this.#readers) reader.push(event);
@@ -72,6 +72,19 @@ export class EventHub {
     return reader;
   }
 }
+
+/** Held here for good: Bun lets go of a channel that nobody holds, and of those who have subscribed to it. */
+const channels: { readonly [type in EndpointNews["type"]]: ReturnType<typeof diagnostics.channel> } = {
+  state: diagnostics.channel("gracewire:state"),
+  phase: diagnostics.channel("gracewire:phase"),
+  fault: diagnostics.channel("gracewire:fault"),
+  lost: diagnostics.channel("gracewire:lost"),
+  retry: diagnostics.channel("gracewire:retry"),
+  connected: diagnostics.channel("gracewire:connected"),
+  redirect: diagnostics.channel("gracewire:redirect"),
+  overflow: diagnostics.channel("gracewire:overflow"),
+  farewell: diagnostics.channel("gracewire:farewell"),
+};
 
 /** Events a reader may fall behind before the oldest are dropped. */
 const readerCapacity = 1_000;

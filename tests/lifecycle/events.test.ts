@@ -146,6 +146,20 @@ describe("EventHub", () => {
     expect(messages).toMatchObject([{ endpoint: "thing", type: "redirect", target: "a", level: "info" }]);
   });
 
+  it("keeps those who have subscribed to a channel, whatever the runtime collects", async () => {
+    const messages: unknown[] = [];
+    const note = (message: unknown): void => void messages.push(message);
+    diagnostics.subscribe("gracewire:redirect", note);
+    const { Bun: bun } = globalThis as { Bun?: { gc(force: boolean): void } };
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => setTimeout(resolve));
+      bun?.gc(true);
+    }
+    new EventHub("thing").emit({ type: "redirect", target: "a" }, "info");
+    diagnostics.unsubscribe("gracewire:redirect", note);
+    expect(messages.length).toBe(1);
+  });
+
   it("publishes all events of one endpoint with the same source, and another's with another", () => {
     const sources: unknown[] = [];
     const note = (message: unknown): void => void sources.push((message as { source: unknown }).source);
