@@ -39,11 +39,10 @@ export class Consumer implements Holder {
   readonly group: string;
   /** What it has not acknowledged, in the order of the pushes. */
   readonly unacked: CopyList = new CopyList();
-  /** Queues that wait for it. */
-  readonly waiting: Set<Feeder> = new Set();
   owed = 0;
   readonly #context: Context;
   readonly #sink: PushSink;
+  #waiting: Set<Feeder> | undefined = undefined;
   #stopped = false;
   #lastAck = -Infinity;
   #timer: WheelTimer | undefined = undefined;
@@ -54,6 +53,11 @@ export class Consumer implements Holder {
     this.id = id;
     this.group = group;
     this.#sink = sink;
+  }
+
+  /** Queues that wait for it. */
+  get waiting(): Set<Feeder> {
+    return this.#waiting ??= new Set();
   }
 
   /** It may be pushed one more. */
@@ -112,7 +116,8 @@ export class Consumer implements Holder {
 
   /** It can take more: lets the queues that wait have their turns. */
   wake(): void {
-    const { waiting } = this;
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
     for (let turns = waiting.size; turns > 0 && this.ready; turns--) {
       const [feeder] = waiting;
       waiting.delete(feeder!);

@@ -1,6 +1,6 @@
 import type { EventProtocol } from "../eventmesh/wire/mod.ts";
 import { SequenceTable } from "../flow/table.ts";
-import { onAbort } from "../lifecycle/abort.ts";
+import type { RunningPhase } from "../lifecycle/running.ts";
 import { now as clock } from "../lifecycle/timer.ts";
 import { Consumer, type PushSink } from "./consumer.ts";
 import type { Context, DeliverySettings, Timers } from "./context.ts";
@@ -179,17 +179,17 @@ export class Core implements Context, Registry {
     });
   }
 
-  /** Resolves when the condition holds, which is looked at when something has changed, or when the signal aborts. */
-  until(condition: () => boolean, signal: AbortSignal): Promise<void> {
-    if (condition() || signal.aborted) return Promise.resolve();
+  /** Resolves when the condition holds, which is looked at when something has changed, or when the phase is cut. */
+  until(condition: () => boolean, phase: RunningPhase): Promise<void> {
+    if (condition() || phase.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const look = (): void => {
-        if (!condition() && !signal.aborted) return;
+        if (!condition() && !phase.aborted) return;
         this.#watchers.delete(look);
-        link.unlink();
+        unlink();
         resolve();
       };
-      const link = onAbort(signal, look);
+      const unlink = phase.onCut(look);
       this.#watchers.add(look);
     });
   }

@@ -90,7 +90,7 @@ export interface BrokerCounters {
 
 /** Looks at a session. */
 export function inspectSession(
-  { connection, id, identity, requests, subscriber }: Session,
+  { connection, id, identity, pending, subscriber }: Session,
 ): SessionInspection {
   const { group = "", purpose = "pub", subsystem = "" } = identity ?? {};
   return {
@@ -100,10 +100,10 @@ export function inspectSession(
     subsystem,
     remote: connection.remote,
     state: connection.state,
-    topics: [...subscriber?.items.keys() ?? []],
+    topics: subscriber?.topics ?? [],
     listening: subscriber?.listening ?? false,
     unacked: subscriber?.consumer.unacked.length ?? 0,
-    requests: requests.size,
+    requests: pending,
   };
 }
 

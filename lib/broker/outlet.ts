@@ -6,8 +6,9 @@ import {
   type FrameTemplate,
   FrameWriter,
   type Header,
+  type SpareBuffers,
 } from "../eventmesh/wire/mod.ts";
-import { Outbox } from "../flow/outbox.ts";
+import { Outbox, type OutboxOwner } from "../flow/outbox.ts";
 import type { WheelTimer } from "../lifecycle/wheel.ts";
 import type { Transport } from "../server/mod.ts";
 import type { PushCommand } from "./consumer.ts";
@@ -15,17 +16,21 @@ import type { Timers } from "./context.ts";
 import type { Copy } from "./copy.ts";
 import { emptyMessage, messageFrame } from "./frames.ts";
 
-/** What an {@linkcode Outlet} goes by. */
+/** What the outlets of one broker share. */
 export interface OutletOptions {
-  /** Whose it is, for messages. */
-  readonly name: string;
   /** Bytes. */
   readonly maxFrame: number;
   /** Milliseconds that a peer may take nothing while it is not read. */
   readonly patience: number;
   readonly timers: Timers;
+  readonly spare: SpareBuffers;
+}
+
+/** Whose an {@linkcode Outlet} is. */
+export interface OutletOwner {
+  readonly id: number;
   /** The peer takes nothing: this is why it is cut. */
-  onStuck(reason: unknown): void;
+  cut(reason: unknown): void;
 }
 
 /**
@@ -33,8 +38,9 @@ export interface OutletOptions {
  * cannot, so a client that asks and asks and takes no answer is not read any further until it does, and cut when it
  * does not.
  */
-export class Outlet {
+export class Outlet implements OutboxOwner {
   readonly #transport: Transport;
+  readonly #owner: OutletOwner;
   readonly #options: OutletOptions;
   readonly #writer: FrameWriter;
   readonly #outbox: Outbox;
@@ -45,11 +51,17 @@ export class Outlet {
   #owed = 0;
   #closed = false;
 
-  constructor(transport: Transport, options: OutletOptions) {
+  constructor(transport: Transport, owner: OutletOwner, options: OutletOptions) {
     this.#transport = transport;
+    this.#owner = owner;
     this.#options = options;
-    this.#writer = new FrameWriter({ maxFrame: options.maxFrame });
-    this.#outbox = new Outbox(transport, this.#writer, () => this.#blocked = true);
+    this.#writer = new FrameWriter(options);
+    this.#outbox = new Outbox(transport, this.#writer, this);
+  }
+
+  /** The transport asks to wait. */
+  onFull(): void {
+    this.#blocked = true;
   }
 
   /** The transport has room. */
@@ -116,18 +128,19 @@ export class Outlet {
   #written(): void {
     this.#outbox.touch();
     if (!this.#blocked) return;
-    const { maxFrame, name, onStuck, patience, timers } = this.#options;
+    const { maxFrame, patience, timers } = this.#options;
+    const owner = this.#owner;
     if (++this.#owed >= answersOwed && this.#stalled === undefined) {
       this.#transport.pause();
-      const message = `Cannot go on with ${name}: it took no answer in ${patience} ms`;
-      const onDeadline = (): void => onStuck(new TimeoutError(message, { timeout: patience }));
+      const message = `Cannot go on with session ${owner.id}: it took no answer in ${patience} ms`;
+      const onDeadline = (): void => owner.cut(new TimeoutError(message, { timeout: patience }));
       this.#stalled = timers.add(patience, { onDeadline });
     }
     const capacity = Math.max(bytesOwed, 4 * maxFrame);
     if (this.#transport.buffered <= capacity) return;
     const message =
-      `Cannot go on with ${name}: it takes no answers, and more than ${capacity} bytes are waiting`;
-    onStuck(new OverflowError(message, { capacity }));
+      `Cannot go on with session ${owner.id}: it takes no answers, and more than ${capacity} bytes are waiting`;
+    owner.cut(new OverflowError(message, { capacity }));
   }
 }
 

@@ -1,10 +1,11 @@
 import type { RedirectInfo } from "../eventmesh/wire/mod.ts";
-import { encodeRedirect } from "../eventmesh/wire/mod.ts";
+import { encodeRedirect, SpareBuffers } from "../eventmesh/wire/mod.ts";
 import { LivingEndpoint } from "../lifecycle/base.ts";
 import type { GoodbyeOptions } from "../lifecycle/endpoint.ts";
 import { now } from "../lifecycle/timer.ts";
 import { TimerWheel } from "../lifecycle/wheel.ts";
-import type { ListenAddress, ServeOptions, ServerConnection } from "../server/mod.ts";
+import type { AcceptedConnection } from "../server/accepted.ts";
+import type { ListenAddress, ServeOptions } from "../server/mod.ts";
 import { checkServeOptions } from "../server/options.ts";
 import { RunningServer } from "../server/running.ts";
 import type { Broker, SessionSelector } from "./broker.ts";
@@ -13,13 +14,13 @@ import { Core } from "./core.ts";
 import { type BrokerInspection, inspectCore, inspectSession } from "./inspect.ts";
 import { LossReport } from "./losses.ts";
 import type { BrokerSettings } from "./options.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionContext } from "./session.ts";
 
 /** A broker on a server: the core does the work, sessions are the connections of the server. */
 export class RunningBroker extends LivingEndpoint implements Broker {
   readonly #server: RunningServer;
   readonly #core: Core;
-  readonly #settings: BrokerSettings;
+  readonly #context: SessionContext;
   readonly #sessions: Map<number, Session> = new Map();
   readonly #tls: boolean;
 
@@ -27,8 +28,8 @@ export class RunningBroker extends LivingEndpoint implements Broker {
     const wheel = new TimerWheel();
     const losses = new LossReport((news) => server.emit(news, "warn"), now);
     const core = new Core({ settings, timers: wheel, onLoss: (cause) => losses.add(cause) });
-    const handler = (connection: ServerConnection): Promise<void> => this.#serve(connection);
-    const server = new RunningServer(handler, checkServeOptions(handler, serving), {
+    const server = new RunningServer(checkServeOptions(serving), {
+      serve: (connection) => this.#serve(connection),
       intake: () => {
         core.tick();
         core.pause();
@@ -40,7 +41,18 @@ export class RunningBroker extends LivingEndpoint implements Broker {
       losses.flush();
     });
     super(server);
-    this.#settings = settings;
+    this.#context = {
+      core,
+      settings,
+      outlets: {
+        maxFrame: settings.maxFrame,
+        patience: settings.sessionExpiry,
+        timers: core.timers,
+        spare: new SpareBuffers(),
+      },
+      dispatch,
+      left: ({ id }) => void this.#sessions.delete(id),
+    };
     this.#tls = serving.tls !== undefined;
     this.#core = core;
     this.#server = server;
@@ -81,11 +93,13 @@ export class RunningBroker extends LivingEndpoint implements Broker {
     return sessions.length;
   }
 
-  #serve(connection: ServerConnection): Promise<void> {
-    const session = new Session({ core: this.#core, settings: this.#settings, dispatch }, connection);
-    this.#sessions.set(session.id, session);
-    void connection.closed.then(() => this.#sessions.delete(session.id));
-    return session.run();
+  #serve(connection: AcceptedConnection): void {
+    connection.serveAs(() => {
+      const session = new Session(this.#context, connection);
+      this.#sessions.set(session.id, session);
+      connection.transport.start(session);
+      return session;
+    });
   }
 
   /** The sessions that have said hello. */

@@ -8,15 +8,17 @@ import {
   type Purpose,
   type RedirectInfo,
 } from "../eventmesh/wire/mod.ts";
-import { type Deferred, deferred } from "../lifecycle/deferred.ts";
+import type { RunningPhase } from "../lifecycle/running.ts";
 import type { WheelTimer } from "../lifecycle/wheel.ts";
-import type { ServerConnection, Step, TransportHandler } from "../server/mod.ts";
+import type { AcceptedConnection } from "../server/accepted.ts";
+import type { TransportHandler } from "../server/mod.ts";
+import type { ConnectionPart } from "../server/steps.ts";
 import type { PushCommand, PushSink } from "./consumer.ts";
 import type { Copy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { answerTo, messageFrame, successFrame } from "./frames.ts";
 import type { BrokerSettings } from "./options.ts";
-import { Outlet } from "./outlet.ts";
+import { Outlet, type OutletOptions, type OutletOwner } from "./outlet.ts";
 import { CLOSING, QUIT } from "./refusals.ts";
 import type { Asker, Reply, Request } from "./request.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -25,8 +27,11 @@ import type { Subscriber } from "./subscriber.ts";
 export interface SessionContext {
   readonly core: Core;
   readonly settings: BrokerSettings;
+  readonly outlets: OutletOptions;
   /** Carries out what a packet asks for. */
   dispatch(session: Session, packet: Packet): void;
+  /** A session has ended. */
+  left(session: Session): void;
 }
 
 /** Who a session belongs to, as its hello said. */
@@ -37,16 +42,12 @@ export interface Identity {
 }
 
 /** One connection of a client: its frames, and its part in the end of the connection. */
-export class Session implements TransportHandler, PushSink, Asker {
-  readonly id: number;
-  readonly connection: ServerConnection;
-  readonly core: Core;
-  readonly settings: BrokerSettings;
-  readonly requests: Set<Request> = new Set();
+export class Session implements TransportHandler, ConnectionPart, OutletOwner, PushSink, Asker {
+  readonly connection: AcceptedConnection;
   readonly #context: SessionContext;
   readonly #decoder: FrameDecoder;
   readonly #outlet: Outlet;
-  readonly #over: Deferred<void> = deferred();
+  #requests: Set<Request> | undefined = undefined;
   #identity: Identity | undefined = undefined;
   #subscriber: Subscriber | undefined = undefined;
   #hello: { cancel(reason: unknown): void } | undefined = undefined;
@@ -61,25 +62,36 @@ export class Session implements TransportHandler, PushSink, Asker {
   #deaf = false;
   #failure: ProtocolError | undefined = undefined;
 
-  constructor(context: SessionContext, connection: ServerConnection) {
-    const { core, settings } = context;
-    const { maxFrame } = settings;
+  constructor(context: SessionContext, connection: AcceptedConnection) {
+    const { core, outlets, settings } = context;
     this.#context = context;
     this.connection = connection;
-    this.id = connection.id;
-    this.core = core;
-    this.settings = settings;
-    this.#decoder = new FrameDecoder({ maxFrame });
-    this.#outlet = new Outlet(connection.transport, {
-      name: `session ${connection.id}`,
-      maxFrame,
-      patience: settings.sessionExpiry,
-      timers: core.timers,
-      onStuck: (reason) => this.#cut(reason),
-    });
+    this.#decoder = new FrameDecoder(settings);
+    this.#outlet = new Outlet(connection.transport, this, outlets);
     core.tick();
     this.#heard = core.time;
     this.#await(settings.helloTimeout, "say hello");
+  }
+
+  get id(): number {
+    return this.connection.id;
+  }
+
+  get core(): Core {
+    return this.#context.core;
+  }
+
+  get settings(): BrokerSettings {
+    return this.#context.settings;
+  }
+
+  get requests(): Set<Request> {
+    return this.#requests ??= new Set();
+  }
+
+  /** Requests that it waits for. */
+  get pending(): number {
+    return this.#requests?.size ?? 0;
   }
 
   /** Undefined before the hello was accepted. */
@@ -106,17 +118,6 @@ export class Session implements TransportHandler, PushSink, Asker {
     return this.#outlet.writable;
   }
 
-  /** Its whole life: resolves when the client has nothing more to say. */
-  run(): Promise<void> {
-    const { connection } = this;
-    connection.onPhase("intake", () => this.#intake());
-    connection.onPhase("drain", (step) => this.#drain(step));
-    connection.onPhase("goodbye", (step) => this.#goodbye(step));
-    connection.onPhase("release", () => this.#release());
-    connection.transport.start(this);
-    return this.#over.promise;
-  }
-
   data(chunk: Uint8Array): void {
     this.core.tick();
     this.#heard = this.core.time;
@@ -131,7 +132,7 @@ export class Session implements TransportHandler, PushSink, Asker {
 
   end(): void {
     this.#deaf = true;
-    this.#over.resolve();
+    this.connection.finish();
     this.understood();
   }
 
@@ -192,7 +193,7 @@ export class Session implements TransportHandler, PushSink, Asker {
   /** Ends the connection in order, with what was written before. */
   finish(): void {
     this.#deaf = true;
-    this.#over.resolve();
+    this.connection.finish();
   }
 
   /** The client says goodbye: it gets nothing more, may acknowledge what it has, and has some time to disconnect. */
@@ -220,7 +221,7 @@ export class Session implements TransportHandler, PushSink, Asker {
 
   readonly #emit = (packet: Packet): void => this.#context.dispatch(this, packet);
 
-  #cut(reason: unknown): void {
+  cut(reason: unknown): void {
     this.#outlet.close();
     void this.connection.goodbye({ reason, grace: 0 });
   }
@@ -244,28 +245,27 @@ export class Session implements TransportHandler, PushSink, Asker {
     subscriber.unsubscribe(lost);
   }
 
-  #intake(): void {
+  onIntake(): void {
     this.#closing = true;
     this.core.tick();
     // Silence: nobody is there who could acknowledge anything.
     if (this.core.time - this.#heard >= this.settings.sessionExpiry) this.#deaf = true;
     this.#hello?.cancel(this.connection.draining.reason);
-    this.#over.resolve();
     this.#stopPushes(this.#deaf && !this.#leaving);
   }
 
-  #drain({ signal }: Step): Promise<void> {
+  onDrain(step: RunningPhase): Promise<void> | undefined {
     const consumer = this.#subscriber?.consumer;
     const done = (): boolean => {
       if (this.#deaf) return true;
       const outstanding = consumer === undefined ? 0 : consumer.unacked.length + consumer.owed;
-      return outstanding + this.requests.size === 0;
+      return outstanding + this.pending === 0;
     };
-    return this.core.until(done, signal);
+    return done() ? undefined : this.core.until(done, step);
   }
 
-  async #goodbye(step: Step): Promise<void> {
-    for (const request of [...this.requests]) this.core.requests.fail(request, CLOSING);
+  async onGoodbye(step: RunningPhase): Promise<void> {
+    for (const request of [...this.#requests ?? []]) this.core.requests.fail(request, CLOSING);
     if (this.#identity !== undefined && !this.#leaving && (!this.#deaf || this.#failure !== undefined)) {
       const desc = this.#failure?.message ?? QUIT;
       this.#outlet.send({ cmd: "SERVER_GOODBYE_REQUEST", code: this.#failure === undefined ? 0 : 1, desc });
@@ -277,22 +277,22 @@ export class Session implements TransportHandler, PushSink, Asker {
   }
 
   /** Gives the client a part of the time to take note, while both directions are still open. */
-  async #answer(step: Step): Promise<void> {
+  async #answer(step: RunningPhase): Promise<void> {
     const timeout = Math.min(answerTimeout, step.remaining() / 2);
     const timer = this.core.timers.add(timeout, { onDeadline: () => this.understood() });
-    await this.core.until(() => this.#informed, step.signal);
+    await this.core.until(() => this.#informed, step);
     timer.cancel();
   }
 
-  #release(): void {
+  onRelease(): void {
     this.#outlet.close();
     this.#closing = true;
-    this.#over.resolve();
     this.#deadline?.cancel();
     this.#hello?.cancel(this.connection.signal.reason);
     this.core.tick();
-    this.core.requests.abandon(this);
+    if (this.#requests !== undefined) this.core.requests.abandon(this);
     if (this.#subscriber !== undefined) this.core.leave(this.#subscriber, !this.#leaving);
+    this.#context.left(this);
   }
 }
 

@@ -17,17 +17,23 @@ export interface Registry {
   laneVacated(group: string): void;
 }
 
+const none: Member[] = [];
+
 /** What one session subscribes to, and its places in the lanes once it listens. */
 export class Subscriber {
   readonly consumer: Consumer;
-  readonly items: Map<string, ReceivedSubscriptionItem> = new Map();
   readonly #registry: Registry;
-  #members: Member[] = [];
+  #items: Map<string, ReceivedSubscriptionItem> | undefined = undefined;
+  #members: Member[] = none;
   #listening = false;
 
   constructor(registry: Registry, consumer: Consumer) {
     this.#registry = registry;
     this.consumer = consumer;
+  }
+
+  get topics(): readonly string[] {
+    return [...this.#items?.keys() ?? []];
   }
 
   get listening(): boolean {
@@ -44,9 +50,10 @@ export class Subscriber {
       }
     }
     if (!topics.hasRoomFor(items.map(({ topic }) => topic))) return refused("too many topics");
+    const all = this.#items ??= new Map();
     for (const item of items) {
-      if (this.items.has(item.topic)) continue;
-      this.items.set(item.topic, item);
+      if (all.has(item.topic)) continue;
+      all.set(item.topic, item);
       const topic = topics.open(item.topic)!;
       topic.subscribers++;
       topics.review(topic);
@@ -59,19 +66,22 @@ export class Subscriber {
   listen(): void {
     if (this.#listening) return;
     this.#listening = true;
-    for (const [name, item] of this.items) this.#join(this.#registry.topics.get(name)!, item);
+    for (const [name, item] of this.#items ?? []) this.#join(this.#registry.topics.get(name)!, item);
   }
 
   /** Drops all topics; `lost`: without a word of the peer, so it may come back. */
   unsubscribe(lost: boolean): void {
-    for (const member of this.#members.splice(0)) member.lane.leave(member, lost);
+    const members = this.#members;
+    this.#members = none;
+    for (const member of members) member.lane.leave(member, lost);
+    if (this.#items === undefined) return;
     const { topics } = this.#registry;
-    for (const name of this.items.keys()) {
+    for (const name of this.#items.keys()) {
       const topic = topics.get(name)!;
       topic.subscribers--;
       topics.review(topic);
     }
-    this.items.clear();
+    this.#items = undefined;
   }
 
   #join(topic: Topic, { mode, type }: ReceivedSubscriptionItem): void {
@@ -93,6 +103,7 @@ export class Subscriber {
     const lane = topics.lane(topic, kind, owner, () => this.#registry.laneVacated(group));
     const fresh = lane.vacant;
     if (fresh) this.#registry.laneAdded(group);
+    if (this.#members === none) this.#members = [];
     this.#members.push(lane.join(this.consumer, command));
     // A group that was here before has had them.
     if (fresh && kind !== "requests") lane.catchUp(topic.retained);

@@ -32,8 +32,6 @@ async function main(args: readonly string[], console: Console): Promise<number> 
 async function execute(command: Command, act: Act, console: Console): Promise<number> {
   let code = 0;
   const report = ({ exitCode, failure, farewell, signal }: RunResult): void => {
-    // Nobody reads any more: that was a reason to end, and not an error.
-    if (console.left.aborted) return;
     const error = failure?.error;
     if (error instanceof UsageError) console.note(describe(usageOf(command, error.message)));
     else if (failure !== undefined) console.note(describe(error));

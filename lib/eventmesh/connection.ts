@@ -75,7 +75,7 @@ export async function openConnection(
   await limited({ signal, timeout, action }, (bounded) => connection.start(bounded, timeout));
   // Up to here nobody has the connection: an abort still comes in time.
   if (signal?.aborted === true) {
-    await connection.abandon();
+    await connection.abandon(signal.reason);
     throw signal.reason;
   }
   return connection;
@@ -122,9 +122,9 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
     return this.#publisher.start(signal, timeout);
   }
 
-  /** Frees everything; nobody has this connection. */
-  abandon(): Promise<void> {
-    return this.#publisher.force();
+  /** Frees everything. Nobody has this connection, but whoever watches has seen it open, and is to see its end. */
+  async abandon(reason: unknown): Promise<void> {
+    await this.#lifecycle.end({ cause: "aborted", reason, forced: true });
   }
 
   publish(topic: string, data: MessageData, options: EventMeshPublishOptions = {}): Promise<void> {
@@ -151,6 +151,7 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
     const action = `subscribe to "${list.join(", ")}"`;
     if (this.#lifecycle.ending) throw this.#lifecycle.refusal(action);
     const subscriber = new Subscriber(this.#context, this.#route.fork(), {
+      parent: this.#lifecycle,
       topics: list,
       ...how,
       group,
@@ -184,7 +185,10 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
     if (signal?.aborted !== true && !this.#lifecycle.ending) return this.#own(subscriber, signal);
     // Up to here nobody has the subscription: an end of the connection, like an abort, still comes in time.
     const late: unknown = signal?.aborted === true ? signal.reason : this.#lifecycle.refusal(action);
-    await subscriber.force();
+    const end = signal?.aborted === true
+      ? { cause: "aborted" as const, reason: signal.reason }
+      : { cause: "parent" as const, reason: this.#lifecycle.reason };
+    await subscriber.lifecycle.end({ ...end, forced: true });
     throw late;
   }
 

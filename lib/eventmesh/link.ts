@@ -1,7 +1,6 @@
 import { delay } from "@std/async/delay";
 import { ConnectError, ConnectionLostError, PeerError } from "../errors.ts";
 import { backoffDelay } from "../flow/backoff.ts";
-import { abortable } from "../lifecycle/abort.ts";
 import type { ConnectionCounts } from "../lifecycle/farewell.ts";
 import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
@@ -94,8 +93,16 @@ export class Link {
    * Makes the first session: each server is tried once, in order, with its share of the time. Create-or-nothing.
    * `timeout`: the milliseconds after which `signal` aborts by itself.
    */
-  async start(signal: AbortSignal, timeout: number): Promise<void> {
-    const { route } = this.#options;
+  start(signal: AbortSignal, timeout: number): Promise<void> {
+    const started = this.#start(signal, timeout);
+    // A message may end the subscription before anybody has it: that end waits until this holds nothing.
+    const work = started.catch(() => {}).finally(() => this.#works.delete(work));
+    this.#works.add(work);
+    return started;
+  }
+
+  async #start(signal: AbortSignal, timeout: number): Promise<void> {
+    const { lifecycle, route } = this.#options;
     const address = route.text;
     const deadline = now() + timeout;
     const errors: Error[] = [];
@@ -106,6 +113,7 @@ export class Link {
         return;
       } catch (error) {
         if (signal.aborted && Object.is(error, signal.reason)) throw error;
+        if (this.#stop.signal.aborted) throw lifecycle.refusal(`connect to ${address}`);
         if (error instanceof SetupRefusal) throw error.error;
         errors.push(error as Error);
       }
@@ -123,7 +131,7 @@ export class Link {
    */
   async goodbye(step: Step): Promise<boolean> {
     this.#stop.abort();
-    await abortable(Promise.all(this.#works), step.signal).catch(() => {});
+    await Promise.all(this.#works);
     const current = this.#session;
     const retiring = [...this.#retiring].map((session) => session.goodbye(step));
     const told = current === undefined ? undefined : await current.goodbye(step);
@@ -150,21 +158,24 @@ export class Link {
     const action = `connect to ${server.text}`;
     this.#opening++;
     try {
-      return await limited({ signal, timeout, action }, (bounded) =>
-        openSession(server, {
-          context,
-          purpose,
-          group,
-          epoch: ++this.#epoch,
-          handler: {
-            packet: (packet, session) => handler.packet(packet, session),
-            full: (session) => handler.full(session),
-            drain: (session) => handler.drain(session),
-            leaving: (session, packet) => this.#leaving(session, packet),
-            ended: (session, error) => this.#ended(session, error),
-          },
-          setup: (session, until) => handler.setup(session, until),
-        }, bounded));
+      return await limited(
+        { signal, timeout, action, owner: this.#stop.signal },
+        (bounded) =>
+          openSession(server, {
+            context,
+            purpose,
+            group,
+            epoch: ++this.#epoch,
+            handler: {
+              packet: (packet, session) => handler.packet(packet, session),
+              full: (session) => handler.full(session),
+              drain: (session) => handler.drain(session),
+              leaving: (session, packet) => this.#leaving(session, packet),
+              ended: (session, error) => this.#ended(session, error),
+            },
+            setup: (session, until) => handler.setup(session, until),
+          }, bounded),
+      );
     } finally {
       this.#opening--;
     }

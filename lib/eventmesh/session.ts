@@ -1,4 +1,3 @@
-import { ProtocolError } from "../errors.ts";
 import { Exchange } from "../flow/exchange.ts";
 import { Outbox } from "../flow/outbox.ts";
 import { abortable } from "../lifecycle/abort.ts";
@@ -114,7 +113,7 @@ export class Session {
     this.#handler = handler;
     this.#decoder = new FrameDecoder({ maxFrame });
     this.#writer = new FrameWriter({ maxFrame });
-    this.#outbox = new Outbox(transport, this.#writer, () => handler.full(this));
+    this.#outbox = new Outbox(transport, this.#writer, { onFull: () => handler.full(this) });
     this.#controls = new Exchange({
       nextSeq: () => context.nextSeq(),
       describe: ({ cmd }) => `get an answer to ${cmd}`,
@@ -261,17 +260,13 @@ export class Session {
 
   #receive(chunk: Uint8Array): void {
     this.#heartbeat?.heard();
-    try {
-      this.#decoder.push(chunk, this.#dispatch);
-    } catch (error) {
-      // Bad bytes, and nothing but this connection is harmed.
-      this.destroy(error instanceof Error ? error : new ProtocolError(String(error), { offset: 0 }));
-    }
+    // Bad bytes throw: the transport ends with that error, and nothing else is harmed.
+    this.#decoder.push(chunk, this.#dispatch);
   }
 
   readonly #dispatch = (packet: Packet): void => {
     const { command } = packet;
-    if (command === undefined || this.#destroyed) return;
+    if (command === undefined) return;
     if (answers.has(command)) {
       this.#answer(packet);
     } else if (command === "SERVER_GOODBYE_REQUEST" || command === "REDIRECT_TO_CLIENT") {

@@ -21,6 +21,8 @@ import {
 
 /** What a subscription is made of. */
 export interface SubscriberOptions {
+  /** The life of the connection. */
+  readonly parent: Lifecycle;
   readonly topics: readonly string[];
   readonly mode: SubscriptionMode;
   readonly type: SubscriptionType;
@@ -51,6 +53,7 @@ export class Subscriber implements SubscriptionPeer {
     this.#options = options;
     this.subscription = new MessageSubscription({
       name: `subscription to "${options.topics.join(", ")}"`,
+      parent: options.parent,
       topics: options.topics,
       buffer: options.buffer,
       // What one member of a group does not acknowledge, another gets; nobody gets what was for each.

@@ -22,6 +22,11 @@ export interface ByteSource {
   take(): Uint8Array;
 }
 
+/** Told when the sink asks to wait. */
+export interface OutboxOwner {
+  onFull(): void;
+}
+
 /** Bytes in the buffer that are handed over without waiting for the end of the tick. */
 const flushMark = 64 * 1_024;
 
@@ -33,15 +38,14 @@ const flushMark = 64 * 1_024;
 export class Outbox {
   readonly #sink: ByteSink;
   readonly #source: ByteSource;
-  readonly #onFull: () => void;
+  readonly #owner: OutboxOwner;
   #scheduled = false;
   #closed = false;
 
-  /** `onFull` is called when the sink asks to wait. */
-  constructor(sink: ByteSink, source: ByteSource, onFull: () => void) {
+  constructor(sink: ByteSink, source: ByteSource, owner: OutboxOwner) {
     this.#sink = sink;
     this.#source = source;
-    this.#onFull = onFull;
+    this.#owner = owner;
   }
 
   /** Something was written into the buffer. */
@@ -50,7 +54,8 @@ export class Outbox {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
-      process.nextTick(this.#tick);
+      // With the box as an argument: a function of its own would weigh more than the box.
+      process.nextTick(tick, this);
     }
   }
 
@@ -58,7 +63,7 @@ export class Outbox {
   flush(): void {
     if (this.#closed || this.#source.length === 0) return;
     const hasRoom = this.#sink.buffered === 0 ? this.#lend() : this.#sink.write(this.#source.take());
-    if (!hasRoom) this.#onFull();
+    if (!hasRoom) this.#owner.onFull();
   }
 
   /** With nothing buffered before and after, the kernel has taken the bytes at once, and their memory is written again. */
@@ -74,8 +79,13 @@ export class Outbox {
     this.#closed = true;
   }
 
-  readonly #tick = (): void => {
+  /** The tick is over. */
+  ended(): void {
     this.#scheduled = false;
     this.flush();
-  };
+  }
+}
+
+function tick(box: Outbox): void {
+  box.ended();
 }

@@ -31,30 +31,44 @@ export type EndpointNews =
   /** The end. The last event of every endpoint. */
   | { readonly type: "farewell"; readonly farewell: Farewell };
 
+/** An endpoint, in the messages of `diagnostics_channel`. */
+export interface EventSource {
+  readonly name: string;
+  /** The endpoint that it ends with: the server of a connection, the connection of a subscription. */
+  readonly parent: EventSource | undefined;
+}
+
 /**
  * Hands events to any number of readers and to `diagnostics_channel`; nobody listening costs nothing. A message of channel
- * `gracewire:TYPE` is the event with the name of the endpoint as `endpoint`, and as `source` one object for all events of
- * that endpoint: a key for a `WeakMap`.
+ * `gracewire:TYPE` is the event with the name of the endpoint as `endpoint`, and as `source` one {@linkcode EventSource} for
+ * all events of that endpoint: a key for a `WeakMap`.
  */
 export class EventHub {
   readonly #name: string;
-  #source: object | undefined = undefined;
+  readonly #parent: EventHub | undefined;
+  #source: EventSource | undefined = undefined;
   readonly #readers: Set<EventReader> = new Set();
   #ended = false;
 
-  constructor(name: string) {
+  constructor(name: string, parent?: EventHub) {
     this.#name = name;
+    this.#parent = parent;
+  }
+
+  /** Made when somebody wants to know. */
+  get source(): EventSource {
+    this.#source ??= Object.freeze({ name: this.#name, parent: this.#parent?.source });
+    return this.#source;
   }
 
   /** Tells all readers. */
   emit(news: EndpointNews, level: EventLevel): void {
-    const channel = channels[news.type];
+    const channel = channelOf(news.type);
     if (this.#readers.size === 0 && !channel.hasSubscribers) return;
     const event: EndpointEvent = { at: Date.now(), level, ...news };
     for (const reader of this.#readers) reader.push(event);
     if (!channel.hasSubscribers) return;
-    this.#source ??= Object.freeze({ name: this.#name });
-    channel.publish({ endpoint: this.#name, source: this.#source, ...event });
+    channel.publish({ endpoint: this.#name, source: this.source, ...event });
   }
 
   /** No more events: readers end after what they hold. */
@@ -73,8 +87,15 @@ export class EventHub {
   }
 }
 
+/** Somebody listens to the events of this type of all endpoints. */
+export function isObserved({ type }: EndpointNews): boolean {
+  return channelOf(type).hasSubscribers;
+}
+
+type Channel = ReturnType<typeof diagnostics.channel>;
+
 /** Held here for good: Bun lets go of a channel that nobody holds, and of those who have subscribed to it. */
-const channels: { readonly [type in EndpointNews["type"]]: ReturnType<typeof diagnostics.channel> } = {
+const channels: Record<EndpointNews["type"], Channel> = {
   state: diagnostics.channel("gracewire:state"),
   phase: diagnostics.channel("gracewire:phase"),
   fault: diagnostics.channel("gracewire:fault"),
@@ -85,6 +106,14 @@ const channels: { readonly [type in EndpointNews["type"]]: ReturnType<typeof dia
   overflow: diagnostics.channel("gracewire:overflow"),
   farewell: diagnostics.channel("gracewire:farewell"),
 };
+
+/**
+ * Asked for again each time: Node and Bun forget a channel that is held when one of the same name, which nobody held, was
+ * collected just before. Whoever subscribes then gets another one.
+ */
+function channelOf(type: EndpointNews["type"]): Channel {
+  return channels[type] = diagnostics.channel(channels[type].name as string);
+}
 
 /** Events a reader may fall behind before the oldest are dropped. */
 const readerCapacity = 1_000;

@@ -1,7 +1,12 @@
+import { HookList, type HookReport } from "./hook_list.ts";
 import { plainValue } from "./plain.ts";
 import type { EndCause, Phase } from "./reducer.ts";
 
-/** How an end went: `clean` (peer told, all settled), `forced` (a deadline or an abort cut a phase), or `failed`. */
+/**
+ * How an end went: `clean` (peer told, all settled); `forced` (a deadline or an abort cut a phase, and whatever it cut has
+ * stopped); `failed` (lost before the peer was told, a hook that failed or did not stop, something is still held, or
+ * messages are not accounted for).
+ */
 export type Outcome = "clean" | "forced" | "failed";
 
 /** The report that `goodbye()` and `closed` resolve with. */
@@ -21,14 +26,20 @@ export interface Farewell {
   readonly operations: OperationCounts;
   readonly messages: MessageCounts;
   readonly connections: ConnectionCounts;
+  /** Release hooks, and resources of a scope, in their order: at most 100. Those that ended well make room for the others. */
   readonly hooks: readonly HookReport[];
+  /** Hooks beyond those. */
+  readonly hooksDropped: number;
   /** What went wrong during the life and the end, oldest first, at most 20. */
   readonly errors: readonly unknown[];
   /** Errors beyond those. */
   readonly errorsDropped: number;
   /** What is still held: zero in every part, or the outcome is `failed`. */
   readonly residue: Residue;
-  /** Children that did not end clean, at most 100. */
+  /**
+   * Children that did not end clean, at most 100: those of the end, and before them those that had left earlier, as far
+   * as there is room.
+   */
   readonly children: readonly Farewell[];
   /** All children that ended, clean ones included. */
   readonly childCount: number;
@@ -96,13 +107,6 @@ export interface ConnectionCounts {
   readonly refused: number;
 }
 
-/** A release hook or a resource of a scope. */
-export interface HookReport {
-  readonly name: string;
-  readonly duration: number;
-  readonly ended: "ok" | "failed" | "timeout";
-}
-
 /** What an endpoint still holds. */
 export interface Residue {
   readonly sockets: number;
@@ -127,14 +131,15 @@ const childCapacity = 100;
 export class FarewellBuilder {
   readonly #name: string;
   readonly #phases: PhaseReport[] = [];
-  readonly #hooks: HookReport[] = [];
+  /** Most of the many connections of a server have none. */
+  #hooks: HookList | undefined = undefined;
   readonly #errors: unknown[] = [];
   readonly #children: Farewell[] = [];
+  readonly #guests: Farewell[] = [];
   #errorsDropped = 0;
   #childCount = 0;
   #worstChild: Outcome = "clean";
-  #failed = false;
-  #sums = zeroSums();
+  readonly #sums: Sums = zeroSums();
 
   constructor(name: string) {
     this.#name = name;
@@ -145,29 +150,44 @@ export class FarewellBuilder {
   }
 
   hook(report: HookReport): void {
-    this.#hooks.push(report);
-    if (report.ended !== "ok") this.#failed = true;
+    this.hooks.add(report);
+  }
+
+  /** How the hooks have ended. */
+  get hooks(): HookList {
+    this.#hooks ??= new HookList();
+    return this.#hooks;
   }
 
   /** An error that was contained; it does not make the outcome `failed` by itself. */
   error(error: unknown): void {
-    if (this.#errors.length < errorCapacity) this.#errors.push(error);
-    else this.#errorsDropped++;
+    if (this.#errors.length >= errorCapacity) {
+      this.#errorsDropped++;
+      return;
+    }
+    letGo(error);
+    this.#errors.push(error);
   }
 
   /** Takes in the end of a child: its counters are added, the worst outcome is kept. */
   child(farewell: Farewell): void {
-    this.#childCount++;
     this.#worstChild = worst(this.#worstChild, farewell.outcome);
-    if (farewell.outcome !== "clean" && this.#children.length < childCapacity) this.#children.push(farewell);
-    this.#sums = addSums(this.#sums, farewell);
+    this.#take(farewell, this.#children);
   }
 
   /** Takes in the end of a child whose outcome says nothing about this endpoint: one of many connections of a server. */
   guest(farewell: Farewell): void {
-    const worstChild = this.#worstChild;
-    this.child(farewell);
-    this.#worstChild = worstChild;
+    this.#take(farewell, this.#guests);
+  }
+
+  #take(farewell: Farewell, list: Farewell[]): void {
+    this.#childCount++;
+    if (farewell.outcome !== "clean" && list.length < childCapacity) {
+      letGo(farewell.reason);
+      for (const { reason } of farewell.phases) letGo(reason);
+      list.push(farewell);
+    }
+    addSums(this.#sums, farewell);
   }
 
   build(end: {
@@ -179,10 +199,12 @@ export class FarewellBuilder {
     lost: boolean;
     parts: FarewellParts;
   }): Farewell {
-    const sums = addSums(this.#sums, end.parts);
+    const sums = this.#sums;
+    addSums(sums, end.parts);
     const held = sums.residue.sockets + sums.residue.timers + sums.residue.listeners;
-    const failed = this.#failed || end.lost || held > 0 || !balanced(sums.messages);
-    const own: Outcome = failed ? "failed" : end.forced ? "forced" : "clean";
+    const hooks = this.#hooks;
+    const failed = hooks?.failed === true || end.lost || held > 0 || !balanced(sums.messages);
+    const own: Outcome = failed ? "failed" : end.forced || hooks?.forced === true ? "forced" : "clean";
     const report = {
       name: this.#name,
       outcome: worst(own, this.#worstChild),
@@ -194,23 +216,26 @@ export class FarewellBuilder {
       operations: sums.operations,
       messages: sums.messages,
       connections: sums.connections,
-      hooks: [...this.#hooks],
+      hooks: hooks?.list() ?? [],
+      hooksDropped: hooks?.dropped ?? 0,
       errors: [...this.#errors],
       errorsDropped: this.#errorsDropped,
       residue: sums.residue,
-      children: [...this.#children],
+      children: [...this.#guests.slice(0, childCapacity - this.#children.length), ...this.#children],
       childCount: this.#childCount,
     };
     return { ...report, toJSON: () => farewellToJSON(report) };
   }
 }
 
-interface Sums {
-  operations: OperationCounts;
-  messages: MessageCounts;
-  connections: ConnectionCounts;
-  residue: Residue;
-}
+type Sums = {
+  readonly operations: Counts<OperationCounts>;
+  readonly messages: Counts<MessageCounts>;
+  readonly connections: Counts<ConnectionCounts>;
+  readonly residue: Counts<Residue>;
+};
+
+type Counts<T> = { -readonly [key in keyof T]: number };
 
 function zeroSums(): Sums {
   return {
@@ -230,25 +255,37 @@ function zeroSums(): Sums {
   };
 }
 
-function addSums(sums: Sums, parts: FarewellParts): Sums {
-  return {
-    operations: addCounts(sums.operations, parts.operations),
-    messages: addCounts(sums.messages, parts.messages),
-    connections: addCounts(sums.connections, parts.connections),
-    residue: addCounts(sums.residue, parts.residue),
-  };
+function addSums(sums: Sums, { operations, messages, connections, residue }: FarewellParts): void {
+  if (operations !== undefined) addCounts(sums.operations, operations);
+  if (messages !== undefined) addCounts(sums.messages, messages);
+  if (connections !== undefined) addCounts(sums.connections, connections);
+  if (residue !== undefined) addCounts(sums.residue, residue);
 }
 
-function addCounts<T>(sum: T, part: Partial<T> | undefined): T {
-  if (part === undefined) return sum;
-  const result = { ...sum } as Record<string, number>;
-  for (const [key, count] of Object.entries(part)) result[key] = (result[key] ?? 0) + (count as number);
-  return result as T;
+function addCounts<T extends Record<string, number>>(
+  sum: T,
+  part: { readonly [key in keyof T]?: number },
+): void {
+  for (const key in part) sum[key] = ((sum[key] ?? 0) + (part[key] ?? 0)) as T[typeof key];
 }
 
 function balanced(messages: MessageCounts): boolean {
   return messages.published === messages.confirmed + messages.rejected + messages.unconfirmed &&
     messages.received === messages.acked + messages.returned + messages.dropped;
+}
+
+/**
+ * Makes an error that is kept forget where it came from. Until its stack is asked for, V8 holds every object on that stack:
+ * for the error of a stream that is its connection with all its buffers, for as long as the error itself.
+ */
+function letGo(value: unknown): void {
+  try {
+    for (let depth = 0, error = value; depth < 8 && error instanceof Error; depth++, error = error.cause) {
+      void error.stack;
+    }
+  } catch {
+    // A reason may be anything: also a proxy that throws.
+  }
 }
 
 function worst(one: Outcome, other: Outcome): Outcome {

@@ -37,6 +37,7 @@ function lines(farewell: Farewell, indent: string): string[] {
   for (const hook of farewell.hooks) {
     out.push(`${indent}  hook        ${hook.name}: ${hook.ended} in ${ms(hook.duration)}`);
   }
+  if (farewell.hooksDropped > 0) out.push(`${indent}  hook        ${farewell.hooksDropped} more`);
   for (const error of farewell.errors) out.push(`${indent}  error       ${oneLine(error)}`);
   if (farewell.errorsDropped > 0) out.push(`${indent}  error       ${farewell.errorsDropped} more`);
   if (farewell.childCount > 0) {

@@ -1,15 +1,17 @@
 import { ClosedError, TimeoutError } from "../errors.ts";
 import { type AbortLink, onAbort } from "./abort.ts";
-import { type Deferred, deferred } from "./deferred.ts";
+import { type Deferred, deferred, isThenable } from "./deferred.ts";
 import {
   type AbortOptions,
   checkGoodbyeOptions,
   type EndpointState,
   type GoodbyeOptions,
 } from "./endpoint.ts";
-import { type EndpointEvent, type EndpointNews, EventHub, type EventLevel } from "./events.ts";
+import { type EndpointEvent, type EndpointNews, EventHub, type EventLevel, isObserved } from "./events.ts";
 import { type Farewell, FarewellBuilder, type FarewellParts, type PhaseReport } from "./farewell.ts";
-import { Budget, defaultGrace, defaultTail, type PhaseLimits, phaseLimits } from "./phases.ts";
+import { LateSignal } from "./late_signal.ts";
+import { Budget, defaultGrace, defaultTail, phaseLimits } from "./phases.ts";
+import type { EndOptions, LifecycleOptions } from "./plan.ts";
 import {
   type EndCause,
   initialLifecycle,
@@ -22,57 +24,24 @@ import {
 import { RunningPhase } from "./running.ts";
 import { now, startTimer } from "./timer.ts";
 
-/** What an endpoint does in one phase of its end. */
-export interface Step {
-  readonly phase: Phase;
-  /** Why the endpoint ends. */
-  readonly reason: unknown;
-  /** Aborts when the phase is cut, by its deadline or by force: nobody waits for the step any longer. */
-  readonly signal: AbortSignal;
-  /** Milliseconds left of the phase. */
-  remaining(): number;
-}
-
-/** The work of each phase; a phase that is left out takes no time. A step may throw: that is an error of the Farewell. */
-export type LifecycleSteps = { readonly [phase in Phase]?: (step: Step) => unknown };
-
-/** What a {@linkcode Lifecycle} is made of. */
-export interface LifecycleOptions {
-  /** What it is, for people: `broker`, `eventmesh connection`. */
-  readonly name: string;
-  readonly steps: LifecycleSteps;
-  /** The counters of the endpoint when it is closed. */
-  readonly report?: () => FarewellParts;
-  /** The most each phase may take, in milliseconds, where it differs from {@linkcode phaseLimits}. */
-  readonly limits?: Partial<PhaseLimits> | undefined;
-  /** @default {14_000} */
-  readonly grace?: number;
-}
-
-/** How an end begins. */
-export interface EndOptions extends GoodbyeOptions {
-  readonly cause: EndCause;
-  /** Skips everything before force. */
-  readonly forced?: boolean;
-  /** There is no peer to tell. */
-  readonly lost?: boolean;
-}
+export type { EndOptions, LifecycleOptions, LifecycleSteps, Step } from "./plan.ts";
 
 /**
  * Runs the reducer for one endpoint: it owns the two signals, the phase timers, the events and the Farewell. The
  * endpoint brings the steps.
  */
-export class Lifecycle {
-  readonly name: string;
-  /** Collects the Farewell; the endpoint adds errors, hooks and children to it. */
-  readonly farewell: FarewellBuilder;
-  readonly #options: LifecycleOptions;
-  readonly #hub: EventHub;
-  readonly #soft = new AbortController();
-  readonly #hard = new AbortController();
-  readonly #closed: Deferred<Farewell> = deferred();
-  readonly #links: AbortLink[] = [];
-  readonly #inputs: LifecycleInput[] = [];
+export class Lifecycle<Owner = void> {
+  /** Whom the steps are for. Set once, before anything happens. */
+  owner!: Owner;
+  readonly #options: LifecycleOptions<Owner>;
+  // All of these are made when they are needed: of the endpoints of a server, few ever need any before they end.
+  #hub: EventHub | undefined = undefined;
+  #farewell: FarewellBuilder | undefined = undefined;
+  #soft: LateSignal | undefined = undefined;
+  #hard: LateSignal | undefined = undefined;
+  #closed: Deferred<Farewell> | undefined = undefined;
+  #links: AbortLink[] | undefined = undefined;
+  #inputs: LifecycleInput[] | undefined = undefined;
   #core: LifecycleState = initialLifecycle;
   #reducing = false;
   #reason: unknown = undefined;
@@ -83,11 +52,23 @@ export class Lifecycle {
   #budget: Budget | undefined = undefined;
   #running: RunningPhase | undefined = undefined;
 
-  constructor(options: LifecycleOptions) {
-    this.name = options.name;
+  constructor(options: LifecycleOptions<Owner>) {
     this.#options = options;
-    this.#hub = new EventHub(options.name);
-    this.farewell = new FarewellBuilder(options.name);
+  }
+
+  get name(): string {
+    const { name } = this.#options;
+    return typeof name === "string" ? name : name(this.owner);
+  }
+
+  /** Its events. */
+  get hub(): EventHub {
+    return this.#hub ??= new EventHub(this.name, this.#options.parent?.hub);
+  }
+
+  /** Collects the Farewell; the endpoint adds errors, hooks and children to it. */
+  get farewell(): FarewellBuilder {
+    return this.#farewell ??= new FarewellBuilder(this.name);
   }
 
   get state(): EndpointState {
@@ -115,23 +96,27 @@ export class Lifecycle {
   }
 
   get draining(): AbortSignal {
-    return this.#soft.signal;
+    return (this.#soft ??= new LateSignal()).signal;
   }
 
   get signal(): AbortSignal {
-    return this.#hard.signal;
+    return (this.#hard ??= new LateSignal()).signal;
   }
 
   get closed(): Promise<Farewell> {
-    return this.#closed.promise;
+    return (this.#closed ??= deferred()).promise;
   }
 
   events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
-    return this.#hub.read(options?.signal);
+    const fresh = this.#hub === undefined;
+    const { hub } = this;
+    if (fresh && this.#core.state === "closed") hub.end();
+    return hub.read(options?.signal);
   }
 
   emit(news: EndpointNews, level: EventLevel = "info"): void {
-    this.#hub.emit(news, level);
+    if (this.#hub === undefined && !isObserved(news)) return;
+    this.hub.emit(news, this.#options.level?.(news, level, this.owner) ?? level);
   }
 
   /** Records an error that was contained: an event, and an entry of the Farewell. */
@@ -162,9 +147,9 @@ export class Lifecycle {
   ): void {
     if (signal === undefined || this.#core.state === "closed") return;
     const forced = options?.forced === true;
-    this.#links.push(onAbort(signal, (reason) => {
+    this.#link(signal, (reason) => {
       void this.end({ cause: options?.cause ?? "aborted", reason, forced });
-    }));
+    });
   }
 
   /** `goodbye` of the endpoint. */
@@ -188,7 +173,7 @@ export class Lifecycle {
     }
     // Steps without anything to wait for have closed it by now, and nobody would take the link off.
     if (signal !== undefined && !aborted && this.state !== "closed") {
-      this.#links.push(onAbort(signal, (reason) => this.force(reason)));
+      this.#link(signal, (reason) => this.force(reason));
     }
     return this.closed;
   }
@@ -208,7 +193,7 @@ export class Lifecycle {
 
   #begin(options: EndOptions, aborted: boolean): void {
     const grace = options.grace ?? this.#options.grace ?? defaultGrace;
-    const limits = { ...phaseLimits, ...this.#options.limits };
+    const limits = { ...phaseLimits, ...this.#options.limits, ...options.limits };
     this.#start = now();
     this.#startedAt = Date.now();
     this.#budget = new Budget(this.#start, grace, options.tail ?? defaultTail, limits);
@@ -216,7 +201,7 @@ export class Lifecycle {
     this.#dispatch({
       type: "end",
       cause: options.cause,
-      reason: this.#whyOf(options.reason),
+      reason: this.#whyOf(options.reason, options.why),
       forced: options.forced === true || grace === 0 || aborted,
       lost: options.lost === true,
       force: aborted ? { reason: options.signal?.reason } : undefined,
@@ -224,19 +209,26 @@ export class Lifecycle {
   }
 
   /** What the signals carry: the reason given, else that of the end, else an error that says so. */
-  #whyOf(reason: unknown): unknown {
+  #whyOf(reason: unknown, why?: unknown): unknown {
     if (reason !== undefined) return reason;
     if (this.#reason !== undefined) return this.#reason;
+    if (why !== undefined) return why;
     return new ClosedError(`The ${this.name} ends`, { state: this.state });
+  }
+
+  #link(signal: AbortSignal, callback: (reason: unknown) => void): void {
+    (this.#links ??= []).push(onAbort(signal, callback));
   }
 
   /** One input at a time: what listeners of the signals ask for during an effect comes after it. */
   #dispatch(input: LifecycleInput): void {
-    this.#inputs.push(input);
-    if (this.#reducing) return;
+    if (this.#reducing) {
+      (this.#inputs ??= []).push(input);
+      return;
+    }
     this.#reducing = true;
     try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+      for (let next: LifecycleInput | undefined = input; next !== undefined; next = this.#inputs?.shift()) {
         const [core, effects] = reduce(this.#core, next);
         this.#core = core;
         for (const effect of effects) this.#run(effect);
@@ -252,10 +244,11 @@ export class Lifecycle {
         this.emit({ type: "state", state: effect.state, previous: effect.previous }, "debug");
         break;
       case "soft":
-        this.#soft.abort(effect.reason);
+        this.#options.onEnding?.(this.owner);
+        (this.#soft ??= new LateSignal()).abort(effect.reason);
         break;
       case "hard":
-        this.#hard.abort(effect.reason);
+        (this.#hard ??= new LateSignal()).abort(effect.reason);
         break;
       case "cut":
         this.#leave(effect.by, effect.reason);
@@ -277,7 +270,7 @@ export class Lifecycle {
     this.emit({ type: "phase", phase }, "debug");
     let result: unknown;
     try {
-      result = this.#options.steps[phase]?.(running);
+      result = this.#options.steps[phase]?.(running, this.owner);
       if (phase === "announce" && result === undefined) result = this.#announce(running);
     } catch (error) {
       this.#stepFailed(running, error);
@@ -343,7 +336,7 @@ export class Lifecycle {
       return;
     }
     this.#record(running, by === "force" ? "cut" : "deadline", reason);
-    running.controller.abort(reason);
+    running.cut(reason);
   }
 
   #record(running: RunningPhase, ended: PhaseReport["ended"], reason?: unknown): void {
@@ -362,8 +355,9 @@ export class Lifecycle {
 
   #settle(): void {
     const core = this.#core;
-    for (const link of this.#links.splice(0)) link.unlink();
-    if (!core.hard) this.#hard.abort(this.#soft.signal.reason);
+    for (const link of this.#links ?? []) link.unlink();
+    this.#links = undefined;
+    if (!core.hard) (this.#hard ??= new LateSignal()).abort(this.#soft!.reason);
     const farewell = this.farewell.build({
       cause: core.cause!,
       reason: this.#reason,
@@ -374,23 +368,19 @@ export class Lifecycle {
       parts: this.#report(),
     });
     this.emit({ type: "farewell", farewell }, farewell.outcome === "clean" ? "info" : "warn");
-    this.#hub.end();
-    this.#closed.resolve(farewell);
+    this.#hub?.end();
+    (this.#closed ??= deferred()).resolve(farewell);
+    this.#options.onClosed?.(farewell, this.owner);
   }
 
   /** A report that throws must not keep anybody waiting. */
   #report(): FarewellParts {
     try {
-      return this.#options.report?.() ?? {};
+      return this.#options.report?.(this.owner) ?? {};
     } catch (error) {
       this.farewell.hook({ name: `report of ${this.name}`, duration: 0, ended: "failed" });
       this.fault(error, "error");
       return {};
     }
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as PromiseLike<unknown>).then === "function";
 }

@@ -7,17 +7,17 @@
 export { abortable } from "./abort.ts";
 export { AsyncDisposableStack } from "./async_stack.ts";
 export type { AbortOptions, Endpoint, EndpointState, GoodbyeOptions } from "./endpoint.ts";
-export type { EndpointEvent, EndpointNews, EventLevel } from "./events.ts";
+export type { EndpointEvent, EndpointNews, EventLevel, EventSource } from "./events.ts";
 export type {
   ConnectionCounts,
   Farewell,
-  HookReport,
   MessageCounts,
   OperationCounts,
   Outcome,
   PhaseReport,
   Residue,
 } from "./farewell.ts";
+export type { HookReport } from "./hook_list.ts";
 export { formatFarewell } from "./format.ts";
 export type { EndCause, Phase } from "./reducer.ts";
 export { createScope, type Scope, type ScopeOptions } from "./scope.ts";

@@ -1,4 +1,5 @@
-import type { Step } from "./lifecycle.ts";
+import { LateSignal } from "./late_signal.ts";
+import type { Step } from "./plan.ts";
 import type { Phase } from "./reducer.ts";
 import { now, type Timer } from "./timer.ts";
 
@@ -9,7 +10,8 @@ export class RunningPhase implements Step {
   readonly start: number;
   deadline: number;
   timer: Timer | undefined = undefined;
-  controller: AbortController = new AbortController();
+  #signal: LateSignal | undefined = undefined;
+  #waiting: Set<(reason: unknown) => void> | undefined = undefined;
 
   constructor(phase: Phase, start: number, deadline: number, reason: unknown) {
     this.phase = phase;
@@ -19,17 +21,59 @@ export class RunningPhase implements Step {
   }
 
   get signal(): AbortSignal {
-    return this.controller.signal;
+    return (this.#signal ??= new LateSignal()).signal;
+  }
+
+  /** The phase was cut, or the hook that runs is told to hurry. */
+  get aborted(): boolean {
+    return this.#signal?.aborted === true;
   }
 
   remaining(): number {
     return Math.max(0, this.deadline - now());
   }
 
+  /** Calls back when the phase, or the hook that runs, is cut; at once when it has been. The returned function takes it back. */
+  onCut(callback: (reason: unknown) => void): () => void {
+    if (this.#signal?.aborted === true) {
+      callback(this.#signal.reason);
+      return () => {};
+    }
+    const waiting = this.#waiting ??= new Set();
+    waiting.add(callback);
+    return () => void waiting.delete(callback);
+  }
+
+  /** Waits for work, but no longer than until the phase is cut. Never rejects: what comes of the work is told elsewhere. */
+  within(work: PromiseLike<unknown>): Promise<void> {
+    if (this.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const unlink = this.onCut(() => resolve());
+      const leave = (): void => {
+        unlink();
+        resolve();
+      };
+      work.then(leave, leave);
+    });
+  }
+
+  /** Nobody waits for the phase any longer. */
+  cut(reason: unknown): void {
+    (this.#signal ??= new LateSignal()).abort(reason);
+    this.#tell(reason);
+  }
+
   /** Aborts the signal of the hook that is running; the hooks after it get a fresh one. */
   cutHook(reason: unknown): void {
-    const controller = this.controller;
-    this.controller = new AbortController();
-    controller.abort(reason);
+    const signal = this.#signal;
+    this.#signal = undefined;
+    signal?.abort(reason);
+    this.#tell(reason);
+  }
+
+  #tell(reason: unknown): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const callback of waiting ?? []) callback(reason);
   }
 }

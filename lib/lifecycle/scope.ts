@@ -2,7 +2,7 @@ import { onAbort } from "./abort.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 import { LivingEndpoint } from "./base.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Hook, runHook, shareOf } from "./hooks.ts";
+import { type Hook, runHook, settleCutHooks, shareOf } from "./hooks.ts";
 import { Lifecycle, type Step } from "./lifecycle.ts";
 import { childBudget } from "./phases.ts";
 import { checkDuration, now, startTimer } from "./timer.ts";
@@ -151,6 +151,7 @@ class ResourceScope extends LivingEndpoint implements Scope {
       if ("hook" in resource) await runHook(resource.hook, step, share, this.#lifecycle.farewell);
       else await this.#endEndpoint(resource, step, share, mode);
     }
+    if (mode === "forced") await settleCutHooks(step, this.#lifecycle.farewell);
   }
 
   /**

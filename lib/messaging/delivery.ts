@@ -1,4 +1,4 @@
-import { OverflowError } from "../errors.ts";
+import { type ClosedError, OverflowError } from "../errors.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import type { HandlerContext, MessageHandler, OverflowPolicy } from "./connection.ts";
 import { MessageIterator } from "./iterator.ts";
@@ -25,6 +25,8 @@ export interface DeliveryOptions {
   onFault(error: unknown): void;
   /** The consumer has left by itself: `break`, or a throw in the body. */
   onLeave(): void;
+  /** The error of what the end of the subscription refuses; undefined while it does not end. */
+  refusal?(action: string): ClosedError | undefined;
 }
 
 /** Messages by their fate; `received` is their sum when nothing is outstanding. */
@@ -71,7 +73,7 @@ export class Delivery {
 
   /** Takes a message from the protocol. */
   push(source: MessageSource): void {
-    const message = new DeliveredMessage(source, this.#onFate);
+    const message = new DeliveredMessage(source, this.#onFate, this.#options.refusal);
     this.counts.received++;
     if (!this.#open) {
       message.settle(this.#options.unacked);

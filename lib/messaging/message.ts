@@ -73,13 +73,20 @@ const decoder = new TextDecoder();
 export class DeliveredMessage implements Message {
   readonly source: MessageSource;
   readonly #onFate: (message: DeliveredMessage, fate: MessageFate) => void;
+  readonly #refusal: (action: string) => ClosedError | undefined;
   #data: Uint8Array | undefined = undefined;
   #fate: MessageFate | undefined = undefined;
   #responded = false;
 
-  constructor(source: MessageSource, onFate: (message: DeliveredMessage, fate: MessageFate) => void) {
+  /** `refusal` makes the error of a subscription that ends; undefined while it does not. */
+  constructor(
+    source: MessageSource,
+    onFate: (message: DeliveredMessage, fate: MessageFate) => void,
+    refusal: (action: string) => ClosedError | undefined = () => undefined,
+  ) {
     this.source = source;
     this.#onFate = onFate;
+    this.#refusal = refusal;
   }
 
   get topic(): string {
@@ -136,8 +143,9 @@ export class DeliveredMessage implements Message {
       throw new TypeError(`Cannot respond to a message of "${this.topic}": it has been done`);
     }
     if (this.#fate === "returned" || this.#fate === "dropped") {
-      const message = `Cannot respond to a message of "${this.topic}": its delivery has ended`;
-      throw new ClosedError(message, { state: "closed" });
+      const action = `respond to a message of "${this.topic}"`;
+      const message = `Cannot ${action}: its delivery has ended`;
+      throw this.#refusal(action) ?? new ClosedError(message, { state: "closed" });
     }
     this.source.respond(data);
     this.#responded = true;

@@ -29,6 +29,8 @@ export interface SubscriptionPeer {
 export interface MessageSubscriptionOptions {
   /** What it is, for people: `subscription to "orders"`. */
   readonly name: string;
+  /** The life of its connection. */
+  readonly parent?: Lifecycle | undefined;
   readonly topics: readonly string[];
   readonly buffer: DeliveryBuffer;
   /** What becomes of a message that is never acknowledged. */
@@ -96,6 +98,7 @@ export class MessageSubscription extends LivingEndpoint implements Subscription 
     });
     const lifecycle = new Lifecycle({
       name: options.name,
+      parent: options.parent,
       steps: {
         intake: () => delivery.stop(),
         drain: () => delivery.finish(),
@@ -107,10 +110,7 @@ export class MessageSubscription extends LivingEndpoint implements Subscription 
           this.#endDelivery();
           return peer.force(step);
         },
-        release: (step) => {
-          this.#endDelivery();
-          return peer.release(step);
-        },
+        release: (step) => peer.release(step),
       },
       report: () => ({ ...peer.report(), messages: delivery.counts }),
     });

@@ -15,7 +15,6 @@ export function systemDial(registry: Registry, highWaterMark: number): Dial {
     checkTransportTarget(target);
     if (signal?.aborted) throw signal.reason;
     const attempts = await attemptsFor(target, signal);
-    if (signal?.aborted) throw signal.reason;
     const kind = "path" in target ? "unix" : target.tls === undefined ? "tcp" : "tls";
     const take = (socket: Socket): Transport =>
       socketTransport(socket, { ...addressesOf(socket, kind, target), kind, highWaterMark });

@@ -4,8 +4,8 @@ import process from "node:process";
 /** Stops and resumes the reading of a socket, so that its peer feels it. */
 export interface Gate {
   /** Chunks and the end may still arrive for a while after a close: whoever closes the gate holds them. */
-  close(): void;
-  open(): void;
+  close(socket: Socket): void;
+  open(socket: Socket): void;
 }
 
 /**
@@ -16,13 +16,21 @@ export interface Gate {
  * the TLS layer is stopped instead.
  */
 export function gateOf(socket: Socket): Gate {
-  if (process.versions["deno"] === undefined || nativeHandle(socket) === undefined) {
-    return { close: () => void socket.pause(), open: () => void socket.resume() };
-  }
-  nativeHandle(socket)?.readStop();
+  if (process.versions["deno"] === undefined || nativeHandle(socket) === undefined) return plainGate;
+  nativeGate.close(socket);
   socket.resume();
-  return { close: () => nativeHandle(socket)?.readStop(), open: () => nativeHandle(socket)?.readStart() };
+  return nativeGate;
 }
+
+const plainGate: Gate = {
+  close: (socket) => void socket.pause(),
+  open: (socket) => void socket.resume(),
+};
+
+const nativeGate: Gate = {
+  close: (socket) => nativeHandle(socket)?.readStop(),
+  open: (socket) => nativeHandle(socket)?.readStart(),
+};
 
 interface NativeHandle {
   readStart(): void;

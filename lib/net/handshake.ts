@@ -10,8 +10,6 @@ interface Handshake {
   error: Error | undefined;
   /** Takes off the timer and the 'close' listener. */
   release(): void;
-  /** Takes the stream out of the book, for its new owner to enter it. */
-  readonly releaseSocket: () => void;
 }
 
 /**
@@ -34,7 +32,7 @@ export class Handshakes {
 
   /** A TCP stream was accepted. */
   begin(raw: Socket): void {
-    const releaseSocket = this.#registry.systemSocket(raw);
+    this.#registry.systemSocket(raw);
     // The server looks after the errors of a socket only while the handshake runs.
     raw.on("error", () => {});
     const key = keyOf(raw);
@@ -64,7 +62,6 @@ export class Handshakes {
         cancelTimer();
         raw.off("close", onClose);
       },
-      releaseSocket,
     };
     this.#pending.set(key, handshake);
     raw.once("close", onClose);
@@ -76,7 +73,8 @@ export class Handshakes {
     if (handshake === undefined) return false;
     this.#pending.delete(handshake.key);
     handshake.release();
-    handshake.releaseSocket();
+    // Its new owner enters it.
+    this.#registry.forget(handshake.raw);
     return true;
   }
 

@@ -24,6 +24,10 @@ export class SocketListener implements Listener {
   readonly #options: ListenerOptions;
   readonly #handshakes: Handshakes;
   #address: ListenAddress | undefined = undefined;
+  /** The address as text. */
+  #here = "";
+  /** It listens on all addresses of the system. */
+  #everywhere = false;
   #release = (): void => {};
   #settle!: (error: Error | undefined) => void;
   #ending: Promise<void> | undefined = undefined;
@@ -62,6 +66,8 @@ export class SocketListener implements Listener {
         this.#address = typeof address === "object" && address !== null
           ? { host: address.address, port: address.port }
           : { path: where.path ?? "" };
+        this.#here = targetText(this.#address);
+        this.#everywhere = "host" in this.#address && /^(::|0\.0\.0\.0)$/.test(this.#address.host);
         server.once("close", () => this.#fail(new Error("the server was closed by somebody else")));
         this.#release = this.#options.registry.listener();
         resolve(undefined);
@@ -132,10 +138,9 @@ export class SocketListener implements Listener {
   #handOut(socket: Socket): void {
     const { handler, highWaterMark, kind, registry } = this.#options;
     registry.systemSocket(socket);
-    const { remoteAddress, remotePort, localAddress, localPort } = socket;
-    const here = targetText(this.address);
-    const remote = kind === "unix" ? here : formatAddress(remoteAddress ?? "unknown", remotePort ?? 0);
-    const local = kind === "unix" ? here : formatAddress(localAddress ?? "unknown", localPort ?? 0);
+    const { remoteAddress, remotePort } = socket;
+    const remote = kind === "unix" ? this.#here : formatAddress(remoteAddress ?? "unknown", remotePort ?? 0);
+    const local = this.#localOf(socket);
     const transport = socketTransport(socket, { kind, remote, local, highWaterMark });
     try {
       handler.connection(transport);
@@ -143,6 +148,13 @@ export class SocketListener implements Listener {
       transport.destroy(toError(error));
       this.#handshakeError(toError(error));
     }
+  }
+
+  /** This end of a stream: where the listener is, unless that is on many addresses. */
+  #localOf(socket: Socket): string {
+    if (!this.#everywhere) return this.#here;
+    const { localAddress = "unknown", localPort = 0 } = socket;
+    return formatAddress(localAddress, localPort);
   }
 
   readonly #handshakeError = (error: Error): void => {

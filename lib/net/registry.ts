@@ -31,12 +31,20 @@ export class Registry implements Counted {
     return once(() => this.#sockets--);
   }
 
-  /** Counts a socket of the system until its 'close', or until the returned function is called. */
-  systemSocket(socket: Socket): () => void {
-    const release = this.socket();
-    socket.once("close", release);
-    return release;
+  /** Counts a socket of the system until its 'close'. */
+  systemSocket(socket: Socket): void {
+    this.#sockets++;
+    socket.on("close", this.#closed);
   }
+
+  /** Counts a socket of the system no longer: another book does. */
+  forget(socket: Socket): void {
+    socket.off("close", this.#closed);
+    this.#closed();
+  }
+
+  /** One for all sockets: there may be thousands of them. */
+  readonly #closed = (): void => void this.#sockets--;
 
   /** Counts a listener until the returned function is called, the first time. */
   listener(): () => void {

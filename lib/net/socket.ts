@@ -1,5 +1,6 @@
 import process from "node:process";
 import type { Socket } from "node:net";
+import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import { type Gate, gateOf } from "./gate.ts";
 import { toError } from "./thrown.ts";
 import type { Transport, TransportHandler } from "./transport.ts";
@@ -21,25 +22,34 @@ export function socketTransport(socket: Socket, facts: SocketFacts): Transport {
   return new SocketTransport(socket, facts);
 }
 
+/** A socket that knows its transport, so that one set of listeners serves all of them. */
+interface OwnedSocket extends Socket {
+  [owner]: SocketTransport;
+}
+
+const owner = Symbol("transport");
+const nothing: Uint8Array[] = [];
+
 class SocketTransport implements Transport {
   readonly kind: "tcp" | "tls" | "unix";
   readonly remote: string;
   readonly local: string;
-  readonly closed: Promise<Error | undefined>;
   readonly #socket: Socket;
   readonly #gate: Gate;
   readonly #mark: number;
-  #settle!: (error: Error | undefined) => void;
+  #closed: Deferred<Error | undefined> | undefined = undefined;
   #handler: TransportHandler | undefined = undefined;
   #error: Error | undefined = undefined;
   /** What has arrived and may not be told yet: the handler is missing or paused. */
-  #held: Uint8Array[] = [];
+  #held: Uint8Array[] = nothing;
   #endHeld = false;
   #paused = false;
   #starved = false;
   #ended = false;
   #destroyed = false;
   #gone = false;
+  /** Made with the first write. */
+  #writeCallback: ((error?: Error | null) => void) | undefined = undefined;
 
   constructor(socket: Socket, facts: SocketFacts) {
     this.kind = facts.kind;
@@ -48,23 +58,18 @@ class SocketTransport implements Transport {
     this.#socket = socket;
     this.#mark = facts.highWaterMark;
     if (facts.kind !== "unix") socket.setNoDelay(true);
+    (socket as OwnedSocket)[owner] = this;
     // Without this listener a reset of the peer ends the process on Node and Deno, and passes in silence on Bun.
-    socket.on("error", (error) => this.destroy(error));
-    socket.on("data", (chunk: Uint8Array) => {
-      this.#held.push(chunk);
-      this.#tell();
-    });
+    socket.on("error", SocketTransport.#onError);
+    socket.on("data", SocketTransport.#onData);
     // From here on, not from the start: a TLS socket reads while it is paused, and tells an end without data at once.
-    socket.on("end", () => {
-      this.#endHeld = true;
-      this.#tell();
-    });
-    this.closed = new Promise((resolve) => this.#settle = resolve);
-    socket.once("close", () => {
-      this.#gone = true;
-      this.#finish();
-    });
+    socket.on("end", SocketTransport.#onEnd);
+    socket.on("close", SocketTransport.#onClose);
     this.#gate = gateOf(socket);
+  }
+
+  get closed(): Promise<Error | undefined> {
+    return (this.#closed ??= deferred()).promise;
   }
 
   get buffered(): number {
@@ -99,14 +104,14 @@ class SocketTransport implements Transport {
 
   pause(): void {
     this.#paused = true;
-    if (this.#handler !== undefined && !this.#destroyed) this.#gate.close();
+    if (this.#handler !== undefined && !this.#destroyed) this.#gate.close(this.#socket);
   }
 
   resume(): void {
     this.#paused = false;
     if (this.#handler === undefined || this.#destroyed) return;
-    this.#gate.open();
-    if (this.#held.length > 0 || this.#endHeld) process.nextTick(this.#tell);
+    this.#gate.open(this.#socket);
+    if (this.#held.length > 0 || this.#endHeld) process.nextTick(() => this.#tell());
   }
 
   destroy(error?: Error): void {
@@ -129,11 +134,34 @@ class SocketTransport implements Transport {
   #finish(): void {
     if (!this.#gone || !this.#destroyed && (this.#held.length > 0 || this.#endHeld)) return;
     this.#destroyed = true;
-    this.#held = [];
-    this.#settle(this.#error);
+    this.#held = nothing;
+    (this.#closed ??= deferred()).resolve(this.#error);
   }
 
-  readonly #tell = (): void => {
+  static #onError(this: Socket, error: Error): void {
+    transportOf(this).destroy(error);
+  }
+
+  static #onData(this: Socket, chunk: Uint8Array): void {
+    const transport = transportOf(this);
+    if (transport.#held === nothing) transport.#held = [chunk];
+    else transport.#held.push(chunk);
+    transport.#tell();
+  }
+
+  static #onEnd(this: Socket): void {
+    const transport = transportOf(this);
+    transport.#endHeld = true;
+    transport.#tell();
+  }
+
+  static #onClose(this: Socket): void {
+    const transport = transportOf(this);
+    transport.#gone = true;
+    transport.#finish();
+  }
+
+  #tell(): void {
     const handler = this.#handler;
     if (handler === undefined) return;
     try {
@@ -147,10 +175,14 @@ class SocketTransport implements Transport {
     } catch (error) {
       this.destroy(toError(error));
     }
-  };
+  }
+
+  get #onWritten(): (error?: Error | null) => void {
+    return this.#writeCallback ??= (error) => this.#written(error);
+  }
 
   /** Errors of a write come again as 'error' of the socket, on Deno after this: a failed write makes no room. */
-  readonly #onWritten = (error?: Error | null): void => {
+  #written(error: Error | null | undefined): void {
     if (error || !this.#starved || this.#destroyed || this.#handler === undefined) return;
     if (this.#socket.writableLength > this.#mark) return;
     this.#starved = false;
@@ -159,5 +191,9 @@ class SocketTransport implements Transport {
     } catch (error) {
       this.destroy(toError(error));
     }
-  };
+  }
+}
+
+function transportOf(socket: Socket): SocketTransport {
+  return (socket as OwnedSocket)[owner];
 }

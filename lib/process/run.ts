@@ -1,6 +1,6 @@
 import process from "node:process";
 import { ClosedError, ProcessSignalError, TimeoutError } from "../errors.ts";
-import { onAbort } from "../lifecycle/abort.ts";
+import { abortable, onAbort } from "../lifecycle/abort.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import { createScope, type Farewell, formatFarewell, type Scope } from "../lifecycle/mod.ts";
 import { checkDuration, startTimer, type Timer } from "../lifecycle/timer.ts";
@@ -18,7 +18,8 @@ export interface RunOptions {
   /** What the program is, for people. @default {"main"} */
   readonly name?: string | undefined;
   /**
-   * Told at the very end how it went. @default {prints the error of main, and a Farewell that is not clean, to stderr}
+   * Told at the very end how it went; a promise of it is awaited, until a second signal says not to.
+   * @default {prints the error of main, and a Farewell that is not clean, to stderr}
    */
   readonly report?: ((result: RunResult) => unknown) | undefined;
 }
@@ -42,6 +43,10 @@ export interface RunResult {
  * The first SIGINT or SIGTERM begins the graceful goodbye of the scope: `scope.draining` aborts with a
  * {@linkcode ProcessSignalError}, and main should return. The second one forces it: `scope.signal` aborts. The third one
  * has its default effect. The handlers are taken off when everything has ended.
+ *
+ * What is given `scope.draining` as the signal of its own life (`serve`, `startBroker`) begins its end at once, beside
+ * the others; what the scope only owns ends in its turn. Signals that come before the call have their default effect, as
+ * those after the end have; an uncaught exception ends the process as it does without `run`.
  *
  * The process then ends by itself, as nothing is left to do: `process.exit` is never called. Its exit code is 0, or 1 if
  * main threw or something failed to end, or 128 and the number of the signal (130 for SIGINT, 143 for SIGTERM).
@@ -77,12 +82,15 @@ export async function run(main: (scope: Scope) => unknown, options: RunOptions =
   const alive = setInterval(() => {}, 1 << 30);
   const failure = await outcomeOf(main, scope, interrupt.signal, signals.forced);
   const farewell = await scope.goodbye({ reason: failure?.error });
-  const { reason } = signals.graceful;
+  // A signal of the process that came to somebody else, who has made it the caller's abort, counts as one too.
+  const { reason } = signals.graceful.aborted ? signals.graceful : interrupt.signal;
   const signal = reason instanceof ProcessSignalError ? reason.signal : undefined;
   const failed = failure !== undefined || farewell.outcome === "failed";
   const exitCode = failed ? 1 : signal === undefined ? 0 : exitCodeOf(signal);
   setExitCode(exitCode);
-  await tell(options.report ?? print, { farewell, failure, signal, exitCode });
+  const told = tell(options.report ?? print, { farewell, failure, signal, exitCode });
+  // One that hangs is waited for until the next signal that has not had its effect: the second one, or else the third.
+  await (signals.forced.aborted ? told : abortable(told, signals.forced).catch(() => {}));
   clearInterval(alive);
   for (const link of links) link.unlink();
   signals.remove();
@@ -140,8 +148,10 @@ function isInterrupt(error: unknown, { draining, signal }: Scope): boolean {
   if (!draining.aborted) return false;
   const reasons = [draining.reason, ...(signal.aborted ? [signal.reason] : [])];
   if (reasons.includes(error)) return true;
-  const wraps = error instanceof ClosedError || (error instanceof Error && error.name === "AbortError");
-  return wraps && reasons.includes(error.cause);
+  if (error instanceof ClosedError) return reasons.includes(error.cause);
+  // Not every runtime tells the cause of every AbortError: Deno leaves it out in `events.once`.
+  return error instanceof Error && error.name === "AbortError" &&
+    (error.cause === undefined || reasons.includes(error.cause));
 }
 
 /** What main has set itself is kept where nothing is wrong. */

@@ -26,6 +26,9 @@ export interface ProcessSignals extends Disposable {
  * whatever has been received: without them the second Ctrl-C would kill the process in the middle of its goodbye. They
  * do not keep the process alive.
  *
+ * Signals of one kind that come in one moment may count as one: the system keeps one until it is taken, and so do the
+ * runtimes. Where somebody else listens to a signal too, its default effect is gone, also for the third one.
+ *
  * @example
  * ```ts
  * import { onProcessSignals } from "gracewire/process";

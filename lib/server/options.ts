@@ -58,11 +58,14 @@ export interface ServeSettings {
   readonly limits: Required<{ [name in keyof ServeLimits]: number }>;
 }
 
+/** Checks what a caller of `serve` gives first. */
+export function checkHandler(handler: ConnectionHandler): void {
+  if (typeof handler === "function") return;
+  throw new TypeError(`Cannot serve: expected a function as handler, got ${describe(handler)}`);
+}
+
 /** Checks what a caller of `serve` gives: throws a TypeError or a RangeError. The network checks the address. */
-export function checkServeOptions(handler: ConnectionHandler, options: ServeOptions): ServeSettings {
-  if (typeof handler !== "function") {
-    throw new TypeError(`Cannot serve: expected a function as handler, got ${describe(handler)}`);
-  }
+export function checkServeOptions(options: ServeOptions): ServeSettings {
   checkObject("options", options);
   const { network, signal, name = "server", announce = 0, grace, limits = {} } = options;
   if (network !== undefined) checkObject("network", network);

@@ -1,12 +1,20 @@
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 
+const nothing: Uint8Array[] = [];
+
 /** Bytes that wait for their reader before the peer is made to feel it. */
 const mark = 65_536;
 
+/** Where the chunks of a {@linkcode ChunkReader} come from. */
+export interface ChunkSource {
+  /** A reader that was full has room again. */
+  readOn(): void;
+}
+
 /** The chunks of one stream, for `for await`. Filled by the wire, bounded by its backpressure. */
 export class ChunkReader implements AsyncIterable<Uint8Array> {
-  readonly #onRoom: () => void;
-  #chunks: Uint8Array[] = [];
+  readonly #source: ChunkSource;
+  #chunks: Uint8Array[] = nothing;
   #size = 0;
   #waiting: Deferred<IteratorResult<Uint8Array>> | undefined = undefined;
   #ended = false;
@@ -14,9 +22,8 @@ export class ChunkReader implements AsyncIterable<Uint8Array> {
   #claimed = false;
   #taken = false;
 
-  /** `onRoom` is called when a reader that was full has room again. */
-  constructor(onRoom: () => void) {
-    this.#onRoom = onRoom;
+  constructor(source: ChunkSource) {
+    this.#source = source;
   }
 
   /** Somebody reads, or has read. */
@@ -36,6 +43,7 @@ export class ChunkReader implements AsyncIterable<Uint8Array> {
       this.#waiting = undefined;
       return;
     }
+    if (this.#chunks === nothing) this.#chunks = [];
     this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
   }
@@ -67,27 +75,24 @@ export class ChunkReader implements AsyncIterable<Uint8Array> {
 
   /** Forgets what nobody has read. */
   drop(): void {
-    this.#chunks = [];
+    this.#chunks = nothing;
     this.#size = 0;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     if (this.#taken) throw new TypeError("Cannot read the connection: its transport was started");
     this.#claimed = true;
-    let left = false;
-    return {
-      next: () => left ? Promise.resolve({ done: true, value: undefined }) : this.#next(),
-      return: () => {
-        left = true;
-        // A read that is pending ends with its iterator: the next one gets the chunk.
-        this.#waiting?.resolve({ done: true, value: undefined });
-        this.#waiting = undefined;
-        return Promise.resolve({ done: true, value: undefined });
-      },
-    };
+    return new ChunkIterator(this);
   }
 
-  #next(): Promise<IteratorResult<Uint8Array>> {
+  /** Ends the read that is pending: the next one gets the chunk. */
+  leave(): void {
+    this.#waiting?.resolve({ done: true, value: undefined });
+    this.#waiting = undefined;
+  }
+
+  /** The next chunk. */
+  read(): Promise<IteratorResult<Uint8Array>> {
     if (this.#waiting !== undefined) {
       return Promise.reject(new TypeError("Cannot read the connection: another read of it is pending"));
     }
@@ -95,12 +100,31 @@ export class ChunkReader implements AsyncIterable<Uint8Array> {
     if (chunk !== undefined) {
       const full = this.full;
       this.#size -= chunk.byteLength;
-      if (full && !this.full) this.#onRoom();
+      if (full && !this.full) this.#source.readOn();
       return Promise.resolve({ done: false, value: chunk });
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure());
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     this.#waiting = deferred();
     return this.#waiting.promise;
+  }
+}
+
+class ChunkIterator implements AsyncIterator<Uint8Array> {
+  readonly #reader: ChunkReader;
+  #left = false;
+
+  constructor(reader: ChunkReader) {
+    this.#reader = reader;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    return this.#left ? Promise.resolve({ done: true, value: undefined }) : this.#reader.read();
+  }
+
+  return(): Promise<IteratorResult<Uint8Array>> {
+    this.#left = true;
+    this.#reader.leave();
+    return Promise.resolve({ done: true, value: undefined });
   }
 }

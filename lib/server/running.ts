@@ -2,20 +2,22 @@ import { ConnectError, type OverflowError } from "../errors.ts";
 import { LivingEndpoint } from "../lifecycle/base.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import type { EndpointNews, EventLevel } from "../lifecycle/events.ts";
-import type { FarewellParts } from "../lifecycle/farewell.ts";
+import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
 import { type Hook, type HookContext, runHooks } from "../lifecycle/hooks.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
 import { TimerWheel } from "../lifecycle/wheel.ts";
 import { targetText } from "../net/mod.ts";
 import type { ListenAddress, Listener, Transport } from "../net/transport.ts";
-import { AcceptedConnection } from "./accepted.ts";
+import { AcceptedConnection, type ConnectionHost, type ServerEnd } from "./accepted.ts";
 import { Admission } from "./admission.ts";
-import type { ConnectionHandler } from "./connection.ts";
+import { Loudness } from "./loudness.ts";
 import type { ServeSettings } from "./options.ts";
 import type { Server, ServerInspection } from "./server.ts";
 
-/** The part that something built on a server takes in the server's end. */
-export interface ServerExtension {
+/** What is built on a server: a handler, or a protocol. */
+export interface ServerOwner {
+  /** Starts the life of a connection that was accepted. It must not throw. */
+  serve(connection: AcceptedConnection): void;
   /** Nothing is accepted any longer, and the connections are about to drain. It must not throw. */
   intake?(): void;
   /** Counters of its own for the Farewell, when everything is released. */
@@ -24,15 +26,18 @@ export interface ServerExtension {
 
 /** A server, from before it listens until everything it held is free. */
 export class RunningServer extends LivingEndpoint implements Server {
-  readonly #handler: ConnectionHandler;
   readonly #settings: ServeSettings;
-  readonly #extension: ServerExtension;
+  readonly #owner: ServerOwner;
   readonly #lifecycle: Lifecycle;
   readonly #admission: Admission;
   readonly #wheel: TimerWheel = new TimerWheel();
+  readonly #loudness: Loudness = new Loudness();
   readonly #connections: Map<number, AcceptedConnection> = new Map();
-  /** Ends that are not counted yet: of connections, and of sockets that were refused. */
-  readonly #leaving: Set<Promise<void>> = new Set();
+  readonly #host: ConnectionHost;
+  /** Sockets that were refused and are not closed. */
+  #leaving = 0;
+  /** Resolves when nobody is left; only while somebody waits. */
+  #empty: Deferred<void> | undefined = undefined;
   readonly #hooks: Hook[] = [];
   /** Lets the connections that have drained say their goodbye. */
   readonly #turn: Deferred<void> = deferred();
@@ -45,7 +50,7 @@ export class RunningServer extends LivingEndpoint implements Server {
   #refused = 0;
   #faults = 0;
 
-  constructor(handler: ConnectionHandler, settings: ServeSettings, extension: ServerExtension = {}) {
+  constructor(settings: ServeSettings, owner: ServerOwner) {
     const { announce, grace, name } = settings;
     const lifecycle = new Lifecycle({
       name,
@@ -61,11 +66,17 @@ export class RunningServer extends LivingEndpoint implements Server {
       report: () => this.#report(),
     });
     super(lifecycle);
-    this.#handler = handler;
     this.#settings = settings;
-    this.#extension = extension;
+    this.#owner = owner;
     this.#lifecycle = lifecycle;
     this.#admission = new Admission(settings.limits);
+    this.#host = {
+      plan: AcceptedConnection.plan(lifecycle, this.#loudness),
+      wheel: this.#wheel,
+      idleTimeout: settings.limits.idleTimeout,
+      fault: (error) => this.#fault(error),
+      left: (connection, farewell) => this.#left(connection, farewell),
+    };
   }
 
   /** Resolves when it listens. When it rejects, nothing of it is left. */
@@ -134,52 +145,58 @@ export class RunningServer extends LivingEndpoint implements Server {
     const overflow = this.#admission.enter(transport);
     if (overflow !== undefined) return this.#refuse(transport, overflow);
     this.#full = false;
-    const connection = new AcceptedConnection({
-      id: ++this.#accepted,
-      transport,
-      wheel: this.#wheel,
-      idleTimeout: this.#settings.limits.idleTimeout,
-      onFault: (error) => this.#fault(error),
-    });
+    const connection = new AcceptedConnection(++this.#accepted, transport, this.#host);
     this.#connections.set(connection.id, connection);
-    this.#leaves(connection.closed.then((farewell) => {
-      this.#connections.delete(connection.id);
-      this.#admission.leave(transport);
-      if (connection.endsWithServer) this.#lifecycle.farewell.child(farewell);
-      else this.#lifecycle.farewell.guest(farewell);
-    }));
-    connection.serve(this.#handler);
+    this.#owner.serve(connection);
+  }
+
+  #left(connection: AcceptedConnection, farewell: Farewell): void {
+    this.#connections.delete(connection.id);
+    this.#admission.leave(connection.transport);
+    if (connection.endsWithServer) this.#lifecycle.farewell.child(farewell);
+    else this.#lifecycle.farewell.guest(farewell);
+    this.#lookIfEmpty();
   }
 
   #refuse(transport: Transport, overflow?: OverflowError): void {
     this.#refused++;
     transport.reset();
-    this.#leaves(transport.closed.then(() => {}));
+    this.#leaving++;
+    void transport.closed.then(() => {
+      this.#leaving--;
+      this.#lookIfEmpty();
+    });
     // Once until there is room again: a flood of connections must not become a flood of events.
-    if (overflow !== undefined && !this.#full) {
-      this.#lifecycle.emit({ type: "fault", error: overflow }, "warn");
-    }
+    if (overflow !== undefined && !this.#full) this.#tell(overflow);
     if (overflow !== undefined) this.#full = true;
   }
 
-  #leaves(end: Promise<void>): void {
-    const tracked = end.then(() => void this.#leaving.delete(tracked));
-    this.#leaving.add(tracked);
+  /** Resolves when every connection has left, and every socket that was refused. */
+  #allLeft(): Promise<void> {
+    const { promise } = this.#empty ??= deferred();
+    this.#lookIfEmpty();
+    return promise;
   }
 
-  async #allLeft(): Promise<void> {
-    while (this.#leaving.size > 0) await Promise.all(this.#leaving);
+  #lookIfEmpty(): void {
+    if (this.#empty === undefined || this.#connections.size + this.#leaving > 0) return;
+    this.#empty.resolve();
+    this.#empty = undefined;
   }
 
   #handshakeFailed(error: Error): void {
     this.#refused++;
-    this.#lifecycle.emit({ type: "fault", error }, "warn");
+    this.#tell(error);
   }
 
   #fault(error: unknown): void {
     this.#faults++;
-    if (this.state === "closed") this.#lifecycle.emit({ type: "fault", error }, "warn");
-    else this.#lifecycle.fault(error);
+    if (this.state !== "closed") this.#lifecycle.farewell.error(error);
+    this.#tell(error);
+  }
+
+  #tell(error: unknown): void {
+    this.#lifecycle.emit({ type: "fault", error }, this.#loudness.of("warn"));
   }
 
   #onListenerClosed(error: Error | undefined): void {
@@ -187,12 +204,13 @@ export class RunningServer extends LivingEndpoint implements Server {
     if (!this.#accepting) return;
     const address = targetText(this.address);
     const reason = error ?? new ConnectError(`The listener on ${address} has stopped by itself`, { address });
-    this.#fault(reason);
+    this.#faults++;
+    this.#lifecycle.fault(reason);
     void this.#lifecycle.end({ cause: "listener-error", reason });
   }
 
   async #stopListening(): Promise<void> {
-    if (this.#accepting) this.#extension.intake?.();
+    if (this.#accepting) this.#owner.intake?.();
     this.#accepting = false;
     await this.#listener.close();
     this.#listening = false;
@@ -200,9 +218,18 @@ export class RunningServer extends LivingEndpoint implements Server {
 
   async #drain(step: Step): Promise<void> {
     const connections = [...this.#connections.values()];
-    const options = { reason: step.reason, drain: within(step), turn: this.#turn.promise };
-    for (const connection of connections) connection.endWithServer(options);
-    await Promise.all(connections.map(({ drained }) => drained));
+    const drained = deferred();
+    let left = connections.length;
+    if (left === 0) return;
+    const end: ServerEnd = {
+      reason: step.reason,
+      why: this.draining.reason,
+      drain: within(step),
+      turn: this.#turn.promise,
+      onDrained: () => void (--left === 0 && drained.resolve()),
+    };
+    for (const connection of connections) connection.endWithServer(end);
+    await drained.promise;
   }
 
   async #goodbye(step: Step): Promise<void> {
@@ -225,7 +252,7 @@ export class RunningServer extends LivingEndpoint implements Server {
 
   #report(): FarewellParts {
     const sockets = [...this.#connections.values()].filter(({ gone }) => !gone).length;
-    const { residue, ...parts } = this.#extension.report?.() ?? {};
+    const { residue, ...parts } = this.#owner.report?.() ?? {};
     const timers = this.#wheel.size + (residue?.timers ?? 0);
     return {
       ...parts,

@@ -1,5 +1,5 @@
 import type { ConnectionHandler } from "./connection.ts";
-import { checkServeOptions, type ServeOptions } from "./options.ts";
+import { checkHandler, checkServeOptions, type ServeOptions } from "./options.ts";
 import { RunningServer } from "./running.ts";
 import type { Server } from "./server.ts";
 
@@ -27,9 +27,10 @@ import type { Server } from "./server.ts";
  * @throws {TypeError | RangeError} as a rejection, for options that are wrong.
  */
 export async function serve(handler: ConnectionHandler, options: ServeOptions = {}): Promise<Server> {
-  const settings = checkServeOptions(handler, options);
+  checkHandler(handler);
+  const settings = checkServeOptions(options);
   if (settings.signal?.aborted) throw settings.signal.reason;
-  const server = new RunningServer(handler, settings);
+  const server = new RunningServer(settings, { serve: (connection) => connection.serve(handler) });
   await server.listen();
   return server;
 }

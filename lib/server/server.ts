@@ -14,6 +14,9 @@ import type { ListenAddress } from "../net/transport.ts";
  *
  * Its Farewell sums the counters of all connections it ever had. Connections that end with the server decide the outcome
  * too; those that ended on their own before do not.
+ *
+ * A connection that is lost is an event of level `info`. Connections that fail are told as warnings, twenty of them in a
+ * second at most, and the rest at level `debug`.
  */
 export interface Server extends Endpoint {
   /** Where it listens: the real port when 0 was asked for. Stays readable after the end. */

@@ -1,14 +1,17 @@
 import { setImmediate } from "node:timers";
 import { now } from "../lifecycle/timer.ts";
 import type { Transport, TransportHandler } from "../net/transport.ts";
-import { ChunkReader } from "./reader.ts";
+import { type Deferred, deferred } from "../lifecycle/deferred.ts";
+import { ChunkReader, type ChunkSource } from "./reader.ts";
 
 /** Who is told what happens on a {@linkcode Wire}. */
 export interface WireOwner {
   /** A function of the user's transport handler threw. */
   failed(error: unknown): void;
   /** The transport has room again. */
-  drained(): void;
+  roomMade(): void;
+  /** The stream is gone, with the error that ended it. */
+  wireClosed(error: Error | undefined): void;
   /** The peer goes on sending after the goodbye, past the limit. */
   flooded(discarded: number): void;
 }
@@ -20,18 +23,15 @@ const discardLimit = 16 * 1_048_576;
  * The transport of a connection with somebody in between: it counts, it hands the bytes to whoever has asked for them
  * (a reader, or the user's own handler), and it knows how to end a stream so that the goodbye arrives.
  */
-export class Wire implements Transport {
-  readonly kind: "tcp" | "tls" | "unix" | "memory";
-  readonly remote: string;
-  readonly local: string;
-  readonly closed: Promise<Error | undefined>;
-  readonly reader: ChunkReader;
+export class Wire implements Transport, ChunkSource {
   readonly #below: Transport;
   readonly #owner: WireOwner;
+  #reader: ChunkReader | undefined = undefined;
+  #closed: Deferred<Error | undefined> | undefined = undefined;
   #mode: "read" | "push" | "discard" = "read";
   #handler: TransportHandler | undefined = undefined;
   /** Chunks that came before the user's handler. */
-  #early: Uint8Array[] = [];
+  #early: Uint8Array[] = nothing;
   #paused = false;
   #peerEnded = false;
   #endTold = false;
@@ -48,19 +48,34 @@ export class Wire implements Transport {
   constructor(below: Transport, owner: WireOwner) {
     this.#below = below;
     this.#owner = owner;
-    this.kind = below.kind;
-    this.remote = below.remote;
-    this.local = below.local;
-    this.reader = new ChunkReader(() => this.#paused ? undefined : this.#flow());
-    this.closed = below.closed.then((error) => {
-      this.#gone = true;
-      return error;
-    });
-    below.start({
-      data: (chunk) => this.#data(chunk),
-      end: () => this.#end(),
-      drain: () => this.#drain(),
-    });
+    void below.closed.then((error) => this.#over(error));
+    below.start(new Inlet(this));
+  }
+
+  get kind(): "tcp" | "tls" | "unix" | "memory" {
+    return this.#below.kind;
+  }
+
+  get remote(): string {
+    return this.#below.remote;
+  }
+
+  get local(): string {
+    return this.#below.local;
+  }
+
+  get closed(): Promise<Error | undefined> {
+    return (this.#closed ??= deferred()).promise;
+  }
+
+  /** What nobody else has asked for, chunk by chunk. */
+  get reader(): ChunkReader {
+    if (this.#reader === undefined) {
+      this.#reader = new ChunkReader(this);
+      if (this.#handler !== undefined) this.#reader.takeAll();
+      if (this.#mode === "discard") this.#reader.end();
+    }
+    return this.#reader;
   }
 
   get buffered(): number {
@@ -98,19 +113,19 @@ export class Wire implements Transport {
 
   /** Nobody reads for now, so that silence says nothing about the peer. */
   get paused(): boolean {
-    return this.#paused || (this.#mode === "read" && this.reader.full);
+    return this.#paused || (this.#mode === "read" && this.#reader?.full === true);
   }
 
   start(handler: TransportHandler): void {
     if (this.#handler !== undefined) throw new TypeError("Cannot start a transport: it was started before");
-    if (this.reader.claimed) {
+    if (this.#reader?.claimed === true) {
       throw new TypeError("Cannot start the transport: the connection is read already");
     }
     this.#handler = handler;
     if (this.#mode === "discard") return;
     this.#mode = "push";
-    this.#early = this.reader.takeAll();
-    queueMicrotask(this.#replay);
+    this.#early = this.#reader?.takeAll() ?? nothing;
+    queueMicrotask(() => this.#replay());
   }
 
   write(bytes: Uint8Array): boolean {
@@ -131,7 +146,7 @@ export class Wire implements Transport {
 
   resume(): void {
     this.#paused = false;
-    if (this.#mode === "push") queueMicrotask(this.#replay);
+    if (this.#mode === "push") queueMicrotask(() => this.#replay());
     else if (!this.paused) this.#flow();
   }
 
@@ -148,9 +163,9 @@ export class Wire implements Transport {
   /** Hands nothing to the user's handler any longer. */
   mute(): void {
     this.#mode = "discard";
-    this.#early = [];
-    this.reader.end();
-    this.reader.drop();
+    this.#early = nothing;
+    this.#reader?.end();
+    this.#reader?.drop();
     this.#paused = false;
     this.#below.resume();
   }
@@ -169,19 +184,41 @@ export class Wire implements Transport {
     });
   }
 
+  readOn(): void {
+    if (!this.#paused) this.#flow();
+  }
+
+  /** Nobody reads what comes from here on. */
+  endReading(): void {
+    if (this.#handler === undefined) this.reader.end();
+  }
+
+  /** The stream is lost: readers get an error each. */
+  failReading(failure: () => unknown): void {
+    if (this.#handler === undefined) this.reader.fail(failure);
+  }
+
+  #over(error: Error | undefined): void {
+    this.#gone = true;
+    this.#closed?.resolve(error);
+    this.#owner.wireClosed(error);
+  }
+
   /** Reads on. The silence of the peer counts from here: before, it may have had no chance to be heard. */
   #flow(): void {
     this.lastByte = now();
     this.#below.resume();
   }
 
-  #data(chunk: Uint8Array): void {
+  /** Bytes of the peer. */
+  arrived(chunk: Uint8Array): void {
     this.bytesIn += chunk.byteLength;
     this.lastByte = now();
     if (this.#ended) this.#lookIfTold();
     if (this.#mode === "read") {
-      this.reader.push(chunk);
-      if (this.reader.full) this.#below.pause();
+      const { reader } = this;
+      reader.push(chunk);
+      if (reader.full) this.#below.pause();
     } else if (this.#mode === "discard") {
       this.#discarded += chunk.byteLength;
       if (this.#discarded > discardLimit) this.#owner.flooded(this.#discarded);
@@ -192,20 +229,22 @@ export class Wire implements Transport {
     }
   }
 
-  #end(): void {
+  /** The peer has sent FIN. */
+  peerLeft(): void {
     this.#peerEnded = true;
-    this.reader.end();
+    this.endReading();
     if (this.#early.length === 0) this.#tellEnd();
   }
 
-  #drain(): void {
+  /** The stream has room again. */
+  roomMade(): void {
     if (this.#ended) this.#lookIfTold();
-    this.#owner.drained();
+    this.#owner.roomMade();
     if (this.#mode === "push") this.#hand(() => this.#handler!.drain());
   }
 
   /** What came too early for the user's handler, then what comes now. */
-  readonly #replay = (): void => {
+  #replay(): void {
     while (this.#mode === "push" && !this.#paused && !this.destroyed) {
       const chunk = this.#early.shift();
       if (chunk === undefined) {
@@ -215,7 +254,7 @@ export class Wire implements Transport {
       }
       this.#hand(() => this.#handler!.data(chunk));
     }
-  };
+  }
 
   #tellEnd(): void {
     if (this.#endTold || this.#mode !== "push") return;
@@ -236,3 +275,26 @@ export class Wire implements Transport {
     if (!this.destroyed && this.#below.buffered === 0) this.#told = true;
   }
 }
+
+/** What a wire hears from below. */
+class Inlet implements TransportHandler {
+  readonly #wire: Wire;
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+  }
+
+  data(chunk: Uint8Array): void {
+    this.#wire.arrived(chunk);
+  }
+
+  end(): void {
+    this.#wire.peerLeft();
+  }
+
+  drain(): void {
+    this.#wire.roomMade();
+  }
+}
+
+const nothing: Uint8Array[] = [];

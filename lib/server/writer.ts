@@ -12,7 +12,7 @@ interface Waiter {
 /** Writes for callers that wait for room. */
 export class ChunkWriter {
   readonly #transport: Transport;
-  readonly #waiters: Set<Waiter> = new Set();
+  #waiters: Set<Waiter> | undefined = undefined;
   #refusal: (() => unknown) | undefined = undefined;
 
   constructor(transport: Transport) {
@@ -31,10 +31,11 @@ export class ChunkWriter {
     // A copy, as the transport may hold the bytes for longer than this call.
     if (this.#transport.write(Buffer.from(bytes))) return Promise.resolve();
     const waiter: Waiter = { room: deferred(), link: undefined };
-    this.#waiters.add(waiter);
+    const waiters = this.#waiters ??= new Set();
+    waiters.add(waiter);
     if (signal !== undefined) {
       waiter.link = onAbort(signal, (reason) => {
-        this.#waiters.delete(waiter);
+        waiters.delete(waiter);
         waiter.room.reject(reason);
       });
     }
@@ -58,7 +59,8 @@ export class ChunkWriter {
     }
   }
 
-  #takeWaiters(): Waiter[] {
+  #takeWaiters(): readonly Waiter[] {
+    if (this.#waiters === undefined) return [];
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     return waiters;

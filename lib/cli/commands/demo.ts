@@ -57,10 +57,9 @@ async function show({ scope, console, watch }: CommandContext): Promise<void> {
   const hopeless = connection.request("nobody listens here", "hello?", {
     signal: interrupt.signal,
     timeout: 60_000,
-  });
-  await delay(20, { signal });
-  interrupt.abort(reason);
-  const caught: unknown = await hopeless.catch((error: unknown) => error);
+  }).catch((error: unknown) => error);
+  await delay(20, { signal }).finally(() => interrupt.abort(reason));
+  const caught: unknown = await hopeless;
   await say("interrupted", `a request under way; it rejects with the reason itself: ${caught === reason}`);
 
   await say("goodbye", "to the connection, then to the broker");

@@ -31,9 +31,11 @@ const NOTHING = new Uint8Array(0);
  */
 export class FrameDecoder {
   readonly #limit: number;
-  readonly #headers = new HeaderCache();
+  /** Made for the second header: the first says hello, and a stream that says nothing more needs none. */
+  #headers: HeaderCache | undefined = undefined;
+  #greeted = false;
   /** The beginning of a frame of which less than the 21 bytes in front of the header are in. */
-  readonly #preamble = new Uint8Array(HEADER_AT);
+  #preamble = NOTHING;
   /** The frame that is incomplete, once its size is known. */
   #frame: Uint8Array = NOTHING;
   /** Its size, 0 while unknown. */
@@ -115,6 +117,7 @@ export class FrameDecoder {
       this.#keep(chunk, at, end);
     } else {
       this.#check(chunk, at, end - at);
+      if (this.#preamble === NOTHING) this.#preamble = new Uint8Array(HEADER_AT);
       this.#preamble.set(at === 0 ? chunk : chunk.subarray(at));
       this.#have = end - at;
     }
@@ -160,13 +163,15 @@ export class FrameDecoder {
     const start = at + HEADER_AT;
     const end = start + headerLength;
     const headers = this.#headers;
-    const head = headers.find(view, start, end);
-    if (head !== undefined) {
+    const head = headers?.find(view, start, end);
+    if (headers !== undefined && head !== undefined) {
       return new Packet(head, headers.digits, headers.seqNumber, bytes, at, end, at + size);
     }
     try {
       const header = decodeHeader(bytes, start, end);
-      headers.learn(bytes, start, end, header.head, header.seq);
+      if (headers !== undefined) headers.learn(bytes, start, end, header.head, header.seq);
+      else if (this.#greeted) this.#headers = new HeaderCache();
+      this.#greeted = true;
       return parsedPacket(header, bytes, at, end, at + size);
     } catch (error) {
       throw this.#fail(error as ProtocolError);
@@ -180,7 +185,6 @@ export class FrameDecoder {
 
   #fail(error: ProtocolError): ProtocolError {
     this.#failure = error;
-    this.#forget();
     return error;
   }
 

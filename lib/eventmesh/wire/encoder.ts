@@ -3,6 +3,7 @@ import type { Command } from "./commands.ts";
 import { encodeHeader, type Header } from "./header.ts";
 import { frameLimit, HEADER_AT, MAX_SEQ, SEQ_DIGITS } from "./limits.ts";
 import { writeLengths, writePreamble } from "./preamble.ts";
+import { INITIAL, type SpareBuffers } from "./spare.ts";
 import type { FrameTemplate } from "./template.ts";
 import { textLength, writeText } from "./text.ts";
 
@@ -10,10 +11,9 @@ import { textLength, writeText } from "./text.ts";
 export interface FrameWriterOptions {
   /** Largest frame in bytes. @default {4194304} */
   readonly maxFrame?: number | undefined;
+  /** Where buffers come from and go to when nothing is written. @default {each writer keeps its own} */
+  readonly spare?: SpareBuffers | undefined;
 }
-
-/** Capacity that a writer begins with, and the amount that is worth one write to a socket. */
-const INITIAL = 65_536;
 
 /** A buffer that grew beyond this is not kept for reuse. */
 const KEPT = 1_048_576;
@@ -34,11 +34,13 @@ const NOTHING = new Uint8Array(0);
  */
 export class FrameWriter {
   readonly #limit: number;
+  readonly #spare: SpareBuffers | undefined;
   #bytes: Uint8Array = NOTHING;
   #length = 0;
 
-  constructor({ maxFrame }: FrameWriterOptions = {}) {
+  constructor({ maxFrame, spare }: FrameWriterOptions = {}) {
     this.#limit = frameLimit(maxFrame);
+    this.#spare = spare;
   }
 
   /** Bytes that are written and neither taken nor cleared. */
@@ -100,7 +102,8 @@ export class FrameWriter {
     const length = this.#length;
     // Few bytes are copied, so that a queue of small writes does not hold a large buffer for each.
     const taken = length * 4 <= this.#bytes.length ? this.#bytes.slice(0, length) : this.view();
-    if (taken.buffer === this.#bytes.buffer) this.#bytes = NOTHING;
+    if (taken.buffer !== this.#bytes.buffer) this.#spare?.give(this.#bytes);
+    if (taken.buffer === this.#bytes.buffer || this.#spare !== undefined) this.#bytes = NOTHING;
     this.#length = 0;
     return taken;
   }
@@ -108,7 +111,8 @@ export class FrameWriter {
   /** Forgets the bytes. Their memory is used again, so whoever got them from `view` must be done with them. */
   clear(): void {
     this.#length = 0;
-    if (this.#bytes.length > KEPT) this.#bytes = NOTHING;
+    this.#spare?.give(this.#bytes);
+    if (this.#spare !== undefined || this.#bytes.length > KEPT) this.#bytes = NOTHING;
   }
 
   /** Forgets the bytes and their memory, which whoever got them from `view` may keep. */
@@ -148,6 +152,10 @@ export class FrameWriter {
       );
     }
     if (at + size <= this.#bytes.length) return;
+    if (this.#spare !== undefined && this.#bytes === NOTHING && at + size <= INITIAL) {
+      this.#bytes = this.#spare.take();
+      return;
+    }
     const larger = new Uint8Array(Math.max(INITIAL, at + size, this.#bytes.length * 2));
     larger.set(this.#bytes.subarray(0, at));
     this.#bytes = larger;

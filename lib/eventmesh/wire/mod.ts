@@ -39,6 +39,7 @@ export { DELIVERY_COUNT, PUBLISH_WINDOW } from "./extensions.ts";
 export { HEADER_AT, MAX_FRAME, MAX_SEQ, SEQ_DIGITS } from "./limits.ts";
 export { Packet } from "./packet.ts";
 export { isPropertyName, MAX_PROPERTY_NAME, withProperties } from "./properties.ts";
+export { SpareBuffers } from "./spare.ts";
 export { decodeSubscription, encodeSubscription } from "./subscription.ts";
 export { createTemplate } from "./template.ts";
 export { decodeUserAgent, encodeUserAgent } from "./user_agent.ts";

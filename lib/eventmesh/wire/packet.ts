@@ -136,6 +136,6 @@ export function parsedPacket(
 }
 
 function seqNumber(seq: string | undefined): number {
-  const value = seq !== undefined && /^[0-9]{1,16}$/.test(seq) ? Number(seq) : NaN;
+  const value = seq !== undefined && /^[0-9]+$/.test(seq) ? Number(seq) : NaN;
   return Number.isSafeInteger(value) ? value : NaN;
 }
