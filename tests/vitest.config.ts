@@ -21,7 +21,7 @@ const config: ViteUserConfig = defineConfig({
   },
   test: {
     include: ["tests/**/*.test.ts"],
-    setupFiles: ["tests/run/facts.ts"],
+    setupFiles: ["tests/run/facts.ts", "tests/run/trace.ts"],
     pool: bun ? "threads" : "forks",
     // Threads share one table of descriptors, and tests count what is in it.
     fileParallelism: !bun,

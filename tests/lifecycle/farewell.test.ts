@@ -30,6 +30,7 @@ describe("FarewellBuilder: outcome", () => {
       connections: { opened: 0, clean: 0, forced: 0, lost: 0, refused: 0 },
       residue: { sockets: 0, timers: 0, listeners: 0 },
       hooks: [],
+      hooksDropped: 0,
       errors: [],
       errorsDropped: 0,
       children: [],
@@ -120,6 +121,19 @@ describe("FarewellBuilder: children", () => {
     expect(build({}, owing).outcome).toBe("failed");
   });
 
+  it("lists children of the end before those that left earlier, of which as many as there is room for", () => {
+    const builder = new FarewellBuilder("server");
+    for (let i = 0; i < 150; i++) builder.guest(childNamed("failed", `guest ${i}`));
+    for (let i = 0; i < 60; i++) builder.child(childNamed("forced", `child ${i}`));
+    const { childCount, children } = build({}, builder);
+    expect(childCount).toBe(210);
+    const names = (what: string, count: number): string[] =>
+      Array.from({ length: count }, (_, i) => `${what} ${i}`);
+    expect(children.map(({ name }) => name)).toEqual([...names("guest", 40), ...names("child", 60)]);
+    for (let i = 60; i < 130; i++) builder.child(childNamed("forced", `child ${i}`));
+    expect(build({}, builder).children.map(({ name }) => name)).toEqual(names("child", 100));
+  });
+
   it("adds the counters of children to its own", () => {
     const builder = new FarewellBuilder("thing");
     const parts: FarewellParts = {
@@ -161,6 +175,46 @@ describe("FarewellBuilder: children", () => {
     const { children, childCount } = build({}, builder);
     expect([children.length, childCount]).toEqual([100, 250]);
     expect(new Set(children.map(({ outcome }) => outcome))).toEqual(new Set(["forced"]));
+  });
+});
+
+describe("FarewellBuilder: hooks", () => {
+  it("lists at most 100, those that ended badly in any case, and counts the rest", () => {
+    const builder = new FarewellBuilder("thing");
+    for (let i = 0; i < 300; i++) {
+      builder.hook({ name: `hook ${i}`, duration: 1, ended: i % 10 === 9 ? "failed" : "ok" });
+    }
+    const { hooks, hooksDropped } = build({}, builder);
+    expect([hooks.length, hooksDropped]).toEqual([100, 200]);
+    const bad = hooks.filter(({ ended }) => ended === "failed").map(({ name }) => name);
+    expect(bad).toEqual(Array.from({ length: 30 }, (_, i) => `hook ${i * 10 + 9}`));
+    const order = hooks.map(({ name }) => Number(name.split(" ")[1]));
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+  });
+
+  it("is failed by a hook that is not in the list any more", () => {
+    const builder = new FarewellBuilder("thing");
+    for (let i = 0; i < 150; i++) builder.hook({ name: "hook", duration: 1, ended: "failed" });
+    expect(build({}, builder)).toMatchObject({ outcome: "failed", hooksDropped: 50 });
+  });
+
+  it("takes a hook that was cut for one that hangs, until it has stopped", async () => {
+    const builder = new FarewellBuilder("thing");
+    const [one, other] = [builder.hooks.addCut("one", 5), builder.hooks.addCut("other", 5)];
+    const before = build({}, builder);
+    expect(before).toMatchObject({ outcome: "failed", hooks: [{ ended: "timeout" }, { ended: "timeout" }] });
+    const settled = builder.hooks.settled();
+    one("cut", 7);
+    one("failed", 8);
+    other("cut", 9);
+    await settled;
+    expect(builder.hooks.settled()).toBe(undefined);
+    expect(build({}, builder)).toMatchObject({
+      outcome: "forced",
+      hooks: [{ name: "one", duration: 7, ended: "cut" }, { name: "other", duration: 9, ended: "cut" }],
+    });
+    // A report that has been made stays as it is.
+    expect(before).toMatchObject({ outcome: "failed", hooks: [{ ended: "timeout" }, { ended: "timeout" }] });
   });
 });
 
@@ -310,6 +364,10 @@ function childOf(outcome: Outcome, parts: FarewellParts = {}, reason?: unknown):
     { parts, reason, forced: outcome === "forced", lost: outcome === "failed" },
     new FarewellBuilder("child"),
   );
+}
+
+function childNamed(outcome: Outcome, name: string): Farewell {
+  return { ...childOf(outcome), name };
 }
 
 function raise(): never {

@@ -63,6 +63,14 @@ describe("formatFarewell", () => {
     ]);
   });
 
+  it("says how many hooks there were beyond those it lists", () => {
+    const builder = new FarewellBuilder("thing");
+    for (let i = 0; i < 107; i++) builder.hook({ name: `hook ${i}`, duration: 0, ended: "ok" });
+    const text = formatFarewell(end(builder, { duration: 1 }));
+    expect(text.split("\n").filter((line) => line.includes("hook")).length).toBe(101);
+    expect(text).toContain("  hook        7 more");
+  });
+
   const reasons: [string, unknown, string][] = [
     ["null", null, "goodbye: null"],
     ["0", 0, "goodbye: 0"],

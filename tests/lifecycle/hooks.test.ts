@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { TimeoutError } from "../../lib/errors.ts";
-import type { Farewell } from "../../lib/lifecycle/farewell.ts";
+import type { Farewell, Outcome } from "../../lib/lifecycle/farewell.ts";
 import { type Hook, runHooks, shareOf } from "../../lib/lifecycle/hooks.ts";
 import { Lifecycle } from "../../lib/lifecycle/lifecycle.ts";
 import { countedAbort } from "../support/signals.ts";
@@ -117,10 +117,65 @@ describe("runHooks", () => {
     await vi.advanceTimersByTimeAsync(10);
     const farewell = await ending;
     expect(trace).toEqual([null, false]);
-    expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)).toEqual(["cut timeout", "next ok"]);
-    expect(farewell.errors).toEqual([]);
+    expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)).toEqual(["cut cut", "next ok"]);
+    expect(farewell).toMatchObject({ outcome: "forced", errors: [] });
     await Promise.resolve();
     expect(user.listeners()).toBe(0);
+  });
+
+  it.each<[string, (signal: AbortSignal) => unknown, string, Outcome, number]>([
+    ["returns", () => sleep(500), "cut", "forced", 500],
+    [
+      "rejects with the reason",
+      (signal) => sleep(500).then(() => Promise.reject(signal.reason)),
+      "cut",
+      "forced",
+      500,
+    ],
+    [
+      "rejects with an AbortError",
+      () => sleep(500).then(() => Promise.reject(new DOMException("stopped", "AbortError"))),
+      "cut",
+      "forced",
+      500,
+    ],
+    [
+      "rejects with an error that names the reason",
+      (signal) => sleep(500).then(() => Promise.reject(new Error("stopped", { cause: signal.reason }))),
+      "cut",
+      "forced",
+      500,
+    ],
+    ["fails in its own way", () => sleep(500).then(() => Promise.reject(diskFull)), "failed", "failed", 500],
+    ["does not stop within a second", () => sleep(1_500), "timeout", "failed", 1_101],
+    ["never stops", () => new Promise(() => {}), "timeout", "failed", 1_101],
+  ])("takes a hook that was cut and %s for what it is", async (_what, run, ended, outcome, duration) => {
+    const { goodbye } = release([{ name: "hook", run: ({ signal }) => run(signal) }]);
+    const user = countedAbort();
+    const ending = goodbye({ signal: user.signal });
+    await vi.advanceTimersByTimeAsync(1);
+    user.abort({ an: "object" });
+    await vi.advanceTimersByTimeAsync(5_000);
+    const farewell = await ending;
+    expect(farewell.hooks.map((hook) => hook.ended)).toEqual([ended]);
+    expect(farewell.outcome).toBe(outcome);
+    expect(farewell.errors).toEqual(ended === "failed" ? [diskFull] : []);
+    expect(farewell.duration).toBe(duration);
+    // What comes later changes nothing.
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(farewell.hooks.map((hook) => hook.ended)).toEqual([ended]);
+  });
+
+  it("waits for a hook that was cut no longer than release may take, nor beyond another abort", async () => {
+    const hang: Hook = { name: "hook", run: () => new Promise(() => {}) };
+    const short = release([hang]).goodbye({ tail: 120, signal: abortIn(10) });
+    await vi.advanceTimersByTimeAsync(120);
+    expect(await short).toMatchObject({ outcome: "failed", hooks: [{ ended: "timeout" }] });
+    const { goodbye, lifecycle } = release([hang]);
+    const impatient = goodbye({ signal: abortIn(10) });
+    void lifecycle.goodbye({ signal: abortIn(20) });
+    await vi.advanceTimersByTimeAsync(120);
+    expect(await impatient).toMatchObject({ outcome: "failed", duration: 20 });
   });
 
   it("runs the hooks that are left, told to hurry, when the step is cut by its deadline", async () => {
@@ -162,6 +217,14 @@ describe("runHooks", () => {
     expect(shares).toEqual([4_750, 1_187.5]);
   });
 });
+
+const diskFull = new Error("the disk is full");
+
+function abortIn(delay: number): AbortSignal {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), delay);
+  return controller.signal;
+}
 
 /** An endpoint whose release runs these hooks. */
 function release(hooks: Hook[]): { lifecycle: Lifecycle; goodbye(options: object): Promise<Farewell> } {

@@ -565,6 +565,16 @@ describe("Lifecycle: steps that fail", () => {
     await vi.advanceTimersByTimeAsync(20_000);
   });
 
+  it("ignores what a step rejects with because it was cut, also while the end goes on", async () => {
+    const late = new Error("late");
+    const cut = (step: Step): Promise<never> =>
+      new Promise((_, reject) => step.signal.addEventListener("abort", () => reject(late)));
+    const { lifecycle } = open({ drain: cut, goodbye: () => sleep(100), release: () => sleep(100) });
+    const goodbye = lifecycle.goodbye();
+    await vi.advanceTimersByTimeAsync(10_200);
+    expect(await goodbye).toMatchObject({ outcome: "forced", errors: [], hooks: [] });
+  });
+
   it("resolves also when the report of the endpoint throws", async () => {
     const { lifecycle } = open({}, {
       report() {

@@ -36,6 +36,14 @@ describe("limited", () => {
     }
   });
 
+  it.each(reasons)("aborts the call with what the owner makes of its reason %s", async (reason) => {
+    const owner = countedAbort();
+    const onOwner = (value: unknown): unknown => ({ wrapped: value });
+    const call = limited({ owner: owner.signal, onOwner, timeout: Infinity, action: "connect" }, obedient);
+    owner.abort(reason);
+    expect(await rejection(call)).toEqual({ wrapped: reason });
+  });
+
   it.each(reasons)("does not begin the call when a signal has aborted with %s before", async (reason) => {
     const call = vi.fn();
     const aborted = AbortSignal.abort(reason);

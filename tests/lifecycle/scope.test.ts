@@ -394,12 +394,36 @@ describe("Scope: force", () => {
     const goodbye = scope.goodbye();
     await vi.advanceTimersByTimeAsync(10);
     void scope.goodbye({ grace: 0 });
-    const farewell = await goodbye;
+    await vi.advanceTimersByTimeAsync(0);
     expect(freed).toEqual(["first"]);
+    // It has a second to stop, when all others are done.
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(scope.state).toBe("closed");
+    const farewell = await goodbye;
+    expect(farewell.outcome).toBe("failed");
     expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)).toEqual([
       "hangs timeout",
       expect.stringMatching(/ok$/),
     ]);
+  });
+
+  it("is only forced by a disposer that stops when it is told to, also when drain was cut", async () => {
+    const scope = createScope();
+    const freed: string[] = [];
+    scope.defer(() => freed.push("first"));
+    scope.defer(async function stops() {
+      await new Promise((resolve) => scope.signal.addEventListener("abort", resolve));
+      await sleep(300);
+      freed.push("stops");
+    });
+    const goodbye = scope.goodbye();
+    await vi.advanceTimersByTimeAsync(10);
+    void scope.goodbye({ grace: 0 });
+    await vi.advanceTimersByTimeAsync(300);
+    const farewell = await goodbye;
+    expect(freed).toEqual(["first", "stops"]);
+    expect(farewell).toMatchObject({ outcome: "forced", errors: [], duration: 310 });
+    expect(farewell.hooks.map(({ name, ended }) => `${name} ${ended}`)[0]).toBe("stops cut");
   });
 
   it("still reports a stuck child, and frees the rest, when it is forced while it waits for it", async () => {

@@ -117,17 +117,20 @@ export function consumer(work, stage, resolution) {
 }
 
 /**
+ * Copies files and folders of the tree.
+ *
  * @param {readonly string[]} files Paths inside the tree; what is not there is left out.
  * @param {string} target
+ * @param {string} [from] The tree.
  */
-function copy(files, target) {
-  for (const file of files.filter((file) => existsSync(join(root, file)))) {
-    if (statSync(join(root, file)).isDirectory()) {
+export function copy(files, target, from = root) {
+  for (const file of files.filter((file) => existsSync(join(from, file)))) {
+    if (statSync(join(from, file)).isDirectory()) {
       // Folder by folder: a copy of a folder that is read-only would be read-only too, and could not be removed.
-      copy(readdirSync(join(root, file)).map((name) => join(file, name)), target);
+      copy(readdirSync(join(from, file)).map((name) => join(file, name)), target, from);
     } else {
       mkdirSync(dirname(join(target, file)), { recursive: true });
-      copyFileSync(join(root, file), join(target, file));
+      copyFileSync(join(from, file), join(target, file));
     }
   }
 }

@@ -28,19 +28,20 @@ const smoke = join(root, "tests/native/smoke.ts");
  * @param {Runtime} runtime
  * @param {string} work Directory for what the run leaves behind.
  * @param {readonly string[]} filters
- * @returns {Run}
+ * @param {{ directory?: string, options?: readonly string[] }} [how] The tree it runs in, and more options of vitest.
+ * @returns {Run & { results: string }} With the path of what vitest reports as JSON.
  */
-export function suite(runtime, work, filters) {
+export function suite(runtime, work, filters, { directory = root, options: more = [] } = {}) {
   const results = join(work, `${runtime.name.replace(" ", "-")}.json`);
   const options = [
     ...[
       "run",
       "--config",
-      join(root, "tests/vitest.config.ts"),
+      join(directory, "tests/vitest.config.ts"),
       "--configLoader=runner",
       "--allowOnly=false",
     ],
-    ...["--reporter=default", "--reporter=json", `--outputFile.json=${results}`, ...filters],
+    ...["--reporter=default", "--reporter=json", `--outputFile.json=${results}`, ...more, ...filters],
   ];
   const script = tool("vitest");
   const args = choose(runtime, {
@@ -48,7 +49,7 @@ export function suite(runtime, work, filters) {
     bun: ["--bun", script, ...options],
     deno: ["run", "-A", "npm:vitest", ...options],
   });
-  return { args, cwd: root, env: environment(work), count: () => vitestCounts(results) };
+  return { args, cwd: directory, env: environment(work), count: () => vitestCounts(results), results };
 }
 
 /**

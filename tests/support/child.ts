@@ -19,6 +19,8 @@ export interface ChildOptions {
   readonly onOutput?: ((stdout: string, child: ChildProcess) => void) | undefined;
   /** Milliseconds after which the process is killed and the promise rejects. @default {15_000} */
   readonly timeout?: number | undefined;
+  /** Descriptors that the process may have, set with `ulimit` of a shell. @default {what the system grants} */
+  readonly descriptors?: number | undefined;
 }
 
 /** How a process ended, by itself or by a signal that was asked for. */
@@ -79,8 +81,11 @@ export async function bundle(program: string | URL): Promise<string> {
 }
 
 function execute(file: string, options: ChildOptions): Promise<ChildResult> {
-  const { args = [], env, onOutput, signals = [], timeout = 15_000 } = options;
-  const child = spawn(process.execPath, [...runtimeArgs, file, ...args], {
+  const { args = [], descriptors, env, onOutput, signals = [], timeout = 15_000 } = options;
+  const command = [process.execPath, ...runtimeArgs, file, ...args];
+  // The hard limit too: a runtime raises the soft one as far as it may.
+  if (descriptors !== undefined) command.unshift("sh", "-c", `ulimit -n ${descriptors}; exec "$@"`, "sh");
+  const child = spawn(command[0]!, command.slice(1), {
     env: { ...plainEnv(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

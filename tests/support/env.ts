@@ -20,9 +20,15 @@ export const differs: {
   readonly opensUnixSockets: boolean;
   /** Bun 1.4 ignores `backlog` of `listen`: it is always 512. */
   readonly ignoresBacklog: boolean;
+  /**
+   * Out of descriptors, Node closes what it accepts at once, Bun 1.4 leaves it in the queue and asks for it all the time,
+   * and Deno 2.9 accepts nothing more for ever, without a word, or panics.
+   */
+  readonly withoutDescriptors: "closes" | "queues" | "breaks";
 } = {
   hidesDescriptors: process.platform !== "linux",
   lacksUnixSockets: process.platform === "win32",
   opensUnixSockets: runtime === "deno",
   ignoresBacklog: runtime === "bun",
+  withoutDescriptors: ({ node: "closes", bun: "queues", deno: "breaks" } as const)[runtime],
 };

@@ -31,6 +31,24 @@ export type FaultMode =
   /** Sends frames that nobody asked for, as fast as they are taken, its answers in between, and never ends. */
   | "flood";
 
+/** A mode that every victim has to stand. */
+export type RequiredMode = Exclude<FaultMode, "silent" | "half-closed" | "rst-after-goodbye" | "garbage">;
+
+/** All of them: a table of what they lead to must have each. */
+export const requiredModes: readonly RequiredMode[] = [
+  "healthy",
+  "busy",
+  "slow",
+  "never-read",
+  "never-fin",
+  "half-open",
+  "rst-on-goodbye",
+  "rst-at-byte-n",
+  "flood",
+  "partial-frame",
+  "connect-and-idle",
+];
+
 /** When a fault begins: as soon as a stream is accepted, or when a command arrives. */
 export type FaultTrigger =
   | "accept"

@@ -35,6 +35,7 @@ export const abortReasons: readonly (() => unknown)[] = [
   () => "a word",
   () => null,
   () => 0,
+  () => Symbol("a symbol"),
   () => new DOMException("an abort of the user", "AbortError"),
   () => undefined,
 ];

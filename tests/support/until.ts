@@ -1,5 +1,3 @@
-import process from "node:process";
-
 export interface UntilOptions {
   /** Milliseconds before it gives up. @default {5_000} */
   readonly timeout?: number | undefined;
@@ -16,11 +14,10 @@ export async function until(
   predicate: () => boolean | Promise<boolean>,
   { timeout = 5_000, signal, what = predicate.toString() }: UntilOptions = {},
 ): Promise<void> {
-  const start = process.hrtime.bigint();
+  const start = realNow();
   for (let turns = 0; !await predicate(); turns++) {
     if (signal?.aborted) throw signal.reason;
-    const elapsed = Number(process.hrtime.bigint() - start) / 1e6;
-    if (elapsed > timeout) {
+    if (realNow() - start > timeout) {
       throw new Error(`Waited ${timeout} ms in vain for: ${typeof what === "function" ? what() : what}`);
     }
     // Soon at first, then without keeping a core busy.
@@ -34,6 +31,7 @@ export async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => realSetImmediate(resolve));
 }
 
-/** Taken before a test can replace them. */
+/** Taken before a test can replace them. (On Deno, `process.hrtime` goes by the `performance.now` of the moment.) */
+const realNow: () => number = performance.now.bind(performance);
 const realSetTimeout: typeof setTimeout = globalThis.setTimeout;
 const realSetImmediate: typeof setImmediate = globalThis.setImmediate;

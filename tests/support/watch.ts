@@ -34,7 +34,7 @@ export function watchNetwork(inner: Network & Counted, onStep: (step: string) =>
     },
     async listen(target, handler, options): Promise<Listener> {
       onStep("server listens");
-      return await inner.listen(target, {
+      const listener = await inner.listen(target, {
         ...handler,
         connection(transport) {
           const seen = watched(transport, "server", onStep, accepted);
@@ -42,6 +42,8 @@ export function watchNetwork(inner: Network & Counted, onStep: (step: string) =>
           handler.connection(seen);
         },
       }, options);
+      onStep("server is listening");
+      return listener;
     },
   };
 }
