@@ -1,4 +1,5 @@
 import { describe } from "vitest";
+import { consumeContract } from "./connection_consume.ts";
 import { deliveryContract } from "./connection_delivery.ts";
 import type { ConnectionFixture } from "./connection_kit.ts";
 import { lossContract } from "./connection_loss.ts";
@@ -13,6 +14,7 @@ export function connectionContract(name: string, fixture: ConnectionFixture): vo
     publishContract(fixture);
     requestContract(fixture);
     deliveryContract(fixture);
+    consumeContract(fixture);
     lossContract(fixture);
   });
 }

@@ -4,6 +4,9 @@ import { formatFarewell } from "../../lib/lifecycle/mod.ts";
 import type { Message, MessageConnection, Subscription } from "../../lib/messaging/mod.ts";
 import { countedAbort } from "../support/signals.ts";
 import { until } from "../support/until.ts";
+import { bodyAndEnd } from "./bench.ts";
+
+export { rejection } from "./bench.ts";
 
 /** What the connection contract needs to know of an implementation. */
 export interface ConnectionFixture {
@@ -57,15 +60,15 @@ export function benchTests(
 ): (body: (bench: ConnectionBench) => Promise<void>) => () => Promise<void> {
   return (body) => async () => {
     const bench = new ConnectionBench(await fixture.open());
-    try {
+    await bodyAndEnd(async () => {
       await body(bench);
       bench.world.thaw();
       for (const connection of bench.connections) balanced(await connection.goodbye());
-    } finally {
+    }, async () => {
       bench.world.thaw();
       await Promise.all(bench.connections.map((connection) => connection.goodbye({ grace: 0 })));
       await bench.world.end();
-    }
+    });
   };
 }
 
@@ -76,13 +79,6 @@ export function balanced(farewell: Farewell): void {
   expect(published, formatFarewell(farewell)).toBe(confirmed + rejected + unconfirmed);
   expect(received, formatFarewell(farewell)).toBe(acked + returned + dropped);
   expect(farewell.residue).toEqual({ sockets: 0, timers: 0, listeners: 0 });
-}
-
-/** What a promise rejects with; fails when it does not. */
-export async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  const outcome = await promise.then((value) => ({ value }), (error: unknown) => ({ error }));
-  expect(outcome, "a rejection").toHaveProperty("error");
-  return (outcome as { error: unknown }).error;
 }
 
 /** An operation whose signal aborts with each kind of reason: it must reject with that very reason. */

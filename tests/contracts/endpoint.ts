@@ -1,57 +1,31 @@
 import { describe, expect, it } from "vitest";
 import { ClosedError } from "../../lib/errors.ts";
 import {
-  type Endpoint,
-  type EndpointEvent,
   type EndpointState,
   type Farewell,
   formatFarewell,
   type GoodbyeOptions,
-  type Outcome,
 } from "../../lib/lifecycle/mod.ts";
-import { abortReasons, countedAbort } from "../support/signals.ts";
+import { countedAbort } from "../support/signals.ts";
 import { turns, until } from "../support/until.ts";
+import { forceContract } from "./endpoint_force.ts";
+import {
+  collect,
+  type EndpointFixture,
+  endpointTests,
+  expectPending,
+  reasons,
+  zero,
+} from "./endpoint_kit.ts";
 
-/** What the endpoint contract needs to know of an implementation. */
-export interface EndpointFixture {
-  /** Makes an endpoint that is open. `signal` governs its life, where an implementation has that. */
-  open(options: { readonly signal?: AbortSignal }): Promise<OpenEndpoint>;
-  /** What an abort of the signal of its life does. */
-  readonly governed?: "graceful" | "forced";
-  /** How an end may be called that was forced while it was occupied. @default {["forced"]} */
-  readonly forced?: readonly Outcome[];
-}
-
-/** An endpoint and what stands around it. */
-export interface OpenEndpoint {
-  readonly endpoint: Endpoint;
-  /** Gives it work that outlasts every drain: it ends with `release`, or when the endpoint stops waiting. */
-  occupy(): Promise<void>;
-  /** Lets the work end. */
-  release(): void;
-  /** Frees what stands around it. */
-  end(): Promise<unknown>;
-}
+export type { EndpointFixture, OpenEndpoint, OpenOptions } from "./endpoint_kit.ts";
 
 const order: readonly EndpointState[] = ["opening", "open", "draining", "closing", "releasing", "closed"];
 const phases = ["announce", "intake", "drain", "goodbye", "force", "release"];
-const reasons = abortReasons.map((make) => [String(make).replace("() => ", ""), make] as const);
-const zero = { sockets: 0, timers: 0, listeners: 0 };
 
 /** What every endpoint must do. Run it in a test file of each. */
 export function endpointContract(name: string, fixture: EndpointFixture): void {
-  const { forced = ["forced"] } = fixture;
-
-  const test = (body: (open: OpenEndpoint) => Promise<void>, signal?: () => AbortSignal) => async () => {
-    const open = await fixture.open(signal === undefined ? {} : { signal: signal() });
-    try {
-      await body(open);
-    } finally {
-      open.release();
-      await open.endpoint.goodbye({ grace: 0 });
-      await open.end();
-    }
-  };
+  const test = endpointTests(fixture);
 
   describe(`${name} as an endpoint`, () => {
     it(
@@ -168,73 +142,6 @@ export function endpointContract(name: string, fixture: EndpointFixture): void {
         })(),
     );
 
-    it.each(reasons)(
-      "is forced by a signal that has aborted before, with %s",
-      (_text, makeReason) =>
-        test(async ({ endpoint, occupy }) => {
-          await occupy();
-          const abort = countedAbort();
-          abort.abort(makeReason());
-          const farewell = await endpoint.goodbye({ signal: abort.signal });
-          expect(forced, formatFarewell(farewell)).toContain(farewell.outcome);
-          expect(Object.is(farewell.reason, abort.signal.reason)).toBe(true);
-          expect(Object.is(endpoint.signal.reason, abort.signal.reason)).toBe(true);
-          expect(farewell.residue).toEqual(zero);
-          expect(abort.listeners()).toBe(0);
-        })(),
-    );
-
-    it.each(reasons)(
-      "is forced by an abort during the end, with %s",
-      (_text, makeReason) =>
-        test(async ({ endpoint, occupy }) => {
-          await occupy();
-          const abort = countedAbort();
-          const ending = endpoint.goodbye({ signal: abort.signal, reason: "the end" });
-          await until(() => endpoint.state === "draining");
-          abort.abort(makeReason());
-          const farewell = await ending;
-          expect(forced, formatFarewell(farewell)).toContain(farewell.outcome);
-          expect(farewell.reason).toBe("the end");
-          const cut = farewell.phases.find(({ ended }) => ended === "cut");
-          expect(Object.is(cut?.reason, abort.signal.reason), "the reason of the cut").toBe(true);
-          expect(Object.is(endpoint.signal.reason, abort.signal.reason), "the reason of the hard signal")
-            .toBe(true);
-          expect(farewell.phases.at(-1)?.phase).toBe("release");
-          expect(farewell.residue).toEqual(zero);
-          expect(abort.listeners()).toBe(0);
-        })(),
-    );
-
-    it(
-      "is only tightened by a later call",
-      test(async ({ endpoint, occupy }) => {
-        await occupy();
-        const first = endpoint.goodbye({ grace: 60_000 });
-        await until(() => endpoint.state === "draining");
-        const second = endpoint.goodbye({ grace: 90_000 });
-        await expectPending(endpoint.closed);
-        const start = performance.now();
-        const third = await endpoint.goodbye({ grace: 0 });
-        expect(performance.now() - start).toBeLessThan(2_000);
-        expect(await first).toBe(third);
-        expect(await second).toBe(third);
-        expect(forced).toContain(third.outcome);
-      }),
-    );
-
-    it(
-      "is over in time, whatever its work does",
-      test(async ({ endpoint, occupy }) => {
-        await occupy();
-        const start = performance.now();
-        const farewell = await endpoint.goodbye({ grace: 60, tail: 600 });
-        expect(performance.now() - start).toBeLessThan(60 + 600 + 250);
-        expect(forced, formatFarewell(farewell)).toContain(farewell.outcome);
-        expect(farewell.residue).toEqual(zero);
-      }),
-    );
-
     it(
       "refuses options of a wrong type, and is none the worse for it",
       test(async ({ endpoint }) => {
@@ -296,51 +203,6 @@ export function endpointContract(name: string, fixture: EndpointFixture): void {
       }),
     );
 
-    if (fixture.governed !== undefined) governed(fixture.governed, fixture, test);
+    forceContract(fixture);
   });
-}
-
-type Test = (body: (open: OpenEndpoint) => Promise<void>, signal?: () => AbortSignal) => () => Promise<void>;
-
-function governed(how: "graceful" | "forced", fixture: EndpointFixture, test: Test): void {
-  it.each(reasons)(`ends by an abort of its life, ${how}, with %s`, (_text, makeReason) => {
-    const abort = countedAbort();
-    return test(async ({ endpoint, occupy, release }) => {
-      await occupy();
-      abort.abort(makeReason());
-      await until(() => endpoint.draining.aborted);
-      if (how === "graceful") {
-        expect(endpoint.signal.aborted).toBe(false);
-        release();
-      }
-      const farewell = await endpoint.closed;
-      expect(farewell.cause).toBe("aborted");
-      expect(Object.is(farewell.reason, abort.signal.reason)).toBe(true);
-      expect(how === "graceful" ? ["clean"] : fixture.forced ?? ["forced"], formatFarewell(farewell))
-        .toContain(farewell.outcome);
-      await turns(2);
-      expect(abort.listeners()).toBe(0);
-    }, () => abort.signal)();
-  });
-
-  it("leaves no listener on the signal of its life", () => {
-    const abort = countedAbort();
-    return test(async ({ endpoint }) => {
-      await endpoint.goodbye();
-      await turns(2);
-      expect(abort.listeners()).toBe(0);
-    }, () => abort.signal)();
-  });
-}
-
-async function collect(endpoint: Endpoint): Promise<EndpointEvent[]> {
-  const events: EndpointEvent[] = [];
-  for await (const event of endpoint.events()) events.push(event);
-  return events;
-}
-
-async function expectPending(promise: Promise<unknown>): Promise<void> {
-  const pending = Symbol("pending");
-  await turns(2);
-  expect(await Promise.race([promise, Promise.resolve(pending)])).toBe(pending);
 }

@@ -3,8 +3,10 @@ import { connect } from "../../lib/eventmesh/mod.ts";
 import { createScope } from "../../lib/lifecycle/mod.ts";
 import { serve } from "../../lib/server/mod.ts";
 import type { LeakGate } from "../support/leak.ts";
-import type { EndpointFixture, OpenEndpoint } from "./endpoint.ts";
+import { type WatchedNetwork, watchNetwork } from "../support/watch.ts";
+import type { EndpointFixture, OpenEndpoint, OpenOptions } from "./endpoint.ts";
 import type { Ground } from "./grounds.ts";
+import { mortalNetwork } from "./mortal_network.ts";
 import { hold, Work } from "./work.ts";
 
 /** An endpoint of this library, for suites that hold for all of them. */
@@ -30,7 +32,7 @@ export const scopeFixture: NamedFixture = {
   name: "scope",
   fixture: {
     governed: "graceful",
-    // A disposer that nobody waits for any longer has failed, one that is called after the force has not.
+    // A disposer that uses up its time has failed, one that stops when it is told to has not.
     forced: ["forced", "failed"],
     open({ signal }) {
       const scope = createScope({ signal });
@@ -62,14 +64,14 @@ export function brokerFixture(gate: LeakGate, ground: Ground): NamedFixture {
 export function connectionFixture(gate: LeakGate, ground: Ground): NamedFixture {
   return {
     name: `EventMesh connection over ${ground.name}`,
-    fixture: { open: () => openConnection(gate, ground) },
+    fixture: { open: (options) => openConnection(gate, ground, options) },
   };
 }
 
 export function subscriptionFixture(gate: LeakGate, ground: Ground): NamedFixture {
   return {
     name: `EventMesh subscription over ${ground.name}`,
-    fixture: { governed: "forced", open: ({ signal }) => openSubscription(gate, ground, signal) },
+    fixture: { governed: "forced", open: (options) => openSubscription(gate, ground, options) },
   };
 }
 
@@ -78,7 +80,7 @@ async function openServer(
   ground: Ground,
   signal: AbortSignal | undefined,
 ): Promise<OpenEndpoint> {
-  const network = gate.watch(ground.network());
+  const network = mortalNetwork(gate.watch(ground.network()));
   const work = new Work();
   const server = await serve((connection) => work.until(connection.signal), {
     network,
@@ -94,6 +96,7 @@ async function openServer(
       await work.started;
     },
     release: () => work.release(),
+    lose: () => network.die(new Error("the listener is gone")),
     end: () => Promise.resolve(),
   };
 }
@@ -103,7 +106,7 @@ async function openBroker(
   ground: Ground,
   signal: AbortSignal | undefined,
 ): Promise<OpenEndpoint> {
-  const network = gate.watch(ground.network());
+  const network = mortalNetwork(gate.watch(ground.network()));
   const broker = await startBroker({ port: 0, network, signal, ...ground.server });
   const work = new Work();
   const clients: AsyncDisposable[] = [];
@@ -117,14 +120,19 @@ async function openBroker(
       await work.started;
     },
     release: () => work.release(),
+    lose: () => network.die(new Error("the listener is gone")),
     end: () => Promise.all(clients.map((client) => client[Symbol.asyncDispose]())),
   };
 }
 
-async function openConnection(gate: LeakGate, ground: Ground): Promise<OpenEndpoint> {
-  const network = gate.watch(ground.network());
+async function openConnection(
+  gate: LeakGate,
+  ground: Ground,
+  { reconnect }: OpenOptions,
+): Promise<OpenEndpoint> {
+  const network = watchNetwork(gate.watch(ground.network()), () => {});
   const broker = await startBroker({ port: 0, network, ...ground.server });
-  const connection = await connect(broker.url, { network, ...ground.client });
+  const connection = await connect(broker.url, { network, reconnect, ...ground.client });
   const work = new Work();
   return {
     endpoint: connection,
@@ -134,6 +142,8 @@ async function openConnection(gate: LeakGate, ground: Ground): Promise<OpenEndpo
       await work.started;
     },
     release: () => work.release(),
+    peerGoodbye: () => void broker.goodbye(),
+    lose: () => resetAll(network),
     end: () => broker.goodbye(),
   };
 }
@@ -141,11 +151,11 @@ async function openConnection(gate: LeakGate, ground: Ground): Promise<OpenEndpo
 async function openSubscription(
   gate: LeakGate,
   ground: Ground,
-  signal: AbortSignal | undefined,
+  { signal, reconnect }: OpenOptions,
 ): Promise<OpenEndpoint> {
-  const network = gate.watch(ground.network());
+  const network = watchNetwork(gate.watch(ground.network()), () => {});
   const broker = await startBroker({ port: 0, network, ...ground.server });
-  const connection = await connect(broker.url, { network, ...ground.client });
+  const connection = await connect(broker.url, { network, reconnect, ...ground.client });
   const subscription = await connection.subscribe("work", signal === undefined ? {} : { signal });
   const work = new Work();
   return {
@@ -156,9 +166,15 @@ async function openSubscription(
       await work.started;
     },
     release: () => work.release(),
+    peerGoodbye: () => void broker.goodbye(),
+    lose: () => resetAll(network),
     async end() {
       await connection.goodbye();
       await broker.goodbye();
     },
   };
+}
+
+function resetAll({ dialled }: WatchedNetwork): void {
+  for (const transport of dialled) transport.reset();
 }

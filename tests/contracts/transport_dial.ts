@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ConnectError } from "../../lib/errors.ts";
 import { targetText, type Transport } from "../../lib/net/mod.ts";
 import { turns, until } from "../support/until.ts";
+import { rejection } from "./bench.ts";
 import {
   abortListeners,
   type Bench,
@@ -148,14 +149,6 @@ export function dialContract(fixture: TransportFixture): void {
       }),
     );
   });
-}
-
-/** What a promise rejects with; fails when it does not. */
-export async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  let error: { value: unknown } | undefined;
-  await promise.catch((value: unknown) => error = { value });
-  if (error === undefined) throw new Error("The promise resolved");
-  return error.value;
 }
 
 /** Steps of the finest kind first: fifteen microtasks, then turns of the event loop. */

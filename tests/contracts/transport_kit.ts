@@ -13,7 +13,11 @@ import type {
   TransportTarget,
 } from "../../lib/net/mod.ts";
 import { openSockets } from "../support/descriptors.ts";
+import { abortReasons } from "../support/signals.ts";
 import { until } from "../support/until.ts";
+import { bodyAndEnd, settled } from "./bench.ts";
+
+export { bytesOf } from "./bench.ts";
 
 /** What the transport contract needs to know of an implementation. */
 export interface TransportFixture {
@@ -89,15 +93,9 @@ export class Bench {
     await this.settled();
   }
 
-  /** The network holds nothing, neither by its own book nor by the system's. */
-  async settled(): Promise<void> {
-    await until(() => Object.values(this.network.open()).every((count) => count === 0), {
-      what: `nothing to be open, but there is ${JSON.stringify(this.network.open())}`,
-    });
-    if (this.#sockets === undefined) return;
-    await until(() => (openSockets() ?? 0) <= (this.#sockets ?? 0), {
-      what: "all descriptors to be given back",
-    });
+  /** The network holds nothing. */
+  settled(): Promise<void> {
+    return settled(this.network, this.#sockets);
   }
 }
 
@@ -109,11 +107,7 @@ export function benchTest(
 ): () => Promise<void> {
   return async () => {
     const bench = new Bench(fixture, options);
-    let failure: { error: unknown } | undefined;
-    await body(bench).catch((error: unknown) => failure = { error });
-    // A test that failed says why; what it left behind is only its consequence.
-    await bench.done().catch((error: unknown) => failure ??= { error });
-    if (failure !== undefined) throw failure.error;
+    await bodyAndEnd(() => body(bench), () => bench.done());
   };
 }
 
@@ -186,16 +180,10 @@ export function pattern(size: number, seed = 0): Uint8Array {
   return bytes;
 }
 
-export function bytesOf(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
 /** How many abort listeners a signal carries. */
 export function abortListeners(signal: AbortSignal): number {
   return getEventListeners(signal, "abort").length;
 }
 
-/** Reasons that must come back by identity. (`abort(undefined)` makes an AbortError of its own.) */
-export const reasons: readonly unknown[] = [null, undefined, 0, "", "a word", new Error("an error"), {
-  an: "object",
-}];
+/** Reasons that must come back by identity. */
+export const reasons: readonly unknown[] = [...abortReasons.map((make) => make()), "", { an: "object" }];

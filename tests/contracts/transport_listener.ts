@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { ConnectError } from "../../lib/errors.ts";
 import { type Listener, type ListenTarget, targetText, type Transport } from "../../lib/net/mod.ts";
 import { turns, until } from "../support/until.ts";
-import { rejection, steps } from "./transport_dial.ts";
+import { rejection } from "./bench.ts";
+import { steps } from "./transport_dial.ts";
 import {
   abortListeners,
   type Bench,

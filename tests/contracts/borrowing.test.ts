@@ -1,0 +1,15 @@
+import { leakGate } from "../support/leak.ts";
+import { borrowingContract } from "./borrowing.ts";
+import { borrowingFixtures, networkBorrowing } from "./borrowing_fixtures.ts";
+import { memory, tcp } from "./grounds.ts";
+
+const gate = leakGate();
+
+for (
+  const { name, fixture } of [
+    ...[memory, tcp].flatMap((ground) => borrowingFixtures(gate, ground)),
+    networkBorrowing(gate),
+  ]
+) {
+  borrowingContract(name, fixture);
+}
