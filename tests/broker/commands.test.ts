@@ -262,27 +262,3 @@ describe("bad bytes", () => {
     expect((await other.expect("SERVER_GOODBYE_REQUEST")).description).toMatch(/seq has 2000 characters/);
   });
 });
-
-describe("silence", () => {
-  it("ends a session after its time, and gives its messages to another", async () => {
-    await mesh.start({ sessionExpiry: 250 });
-    const silent = await mesh.subscriber("g", "t");
-    await (await mesh.publisher()).publish("t", "hello");
-    const lively = await mesh.subscriber("g", "t");
-    await until(async () => (await lively.settled()).length > 0);
-    expect(lively.inbox.map(dataOf)).toEqual(["hello"]);
-    expect(silent.ended || silent.closed).toBe(true);
-  });
-
-  it("is broken by anything that a client sends", async () => {
-    await mesh.start({ sessionExpiry: 300 });
-    const client = await mesh.subscriber("g", "t");
-    const start = performance.now();
-    for (let i = 0; performance.now() - start < 700 && i < 100_000; i++) {
-      client.send({ cmd: "ASYNC_MESSAGE_TO_CLIENT_ACK", seq: "1" });
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    expect(client.ended).toBe(false);
-    await client.settled();
-  });
-});

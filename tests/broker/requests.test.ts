@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { RunningPhase } from "../../lib/lifecycle/running.ts";
 import { type FakeSession, Model, replyText } from "./model.ts";
 
 const replies = ({ replies }: FakeSession): [string, string][] =>
@@ -130,8 +131,8 @@ describe("the end of the broker", () => {
     model.request(asker, "nobody", "waiting");
     model.core.pause();
     expect(replies(asker).map(([seq]) => seq)).toEqual(["waiting"]);
-    const { signal } = new AbortController();
-    const idle = model.core.until(() => model.core.requests.size === 0, signal);
+    const phase = new RunningPhase("drain", 0, Infinity, undefined);
+    const idle = model.core.until(() => model.core.requests.size === 0, phase);
     model.respond(responder.pushes[0]!, "answer");
     await idle;
     expect(replies(asker)[1]).toEqual(["begun", "answer"]);

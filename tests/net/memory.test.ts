@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { ConnectError } from "../../lib/errors.ts";
 import { memoryNetwork } from "../../lib/net/mod.ts";
 import { transportContract } from "../contracts/transport.ts";
-import { rejection } from "../contracts/transport_dial.ts";
+import { rejection } from "../contracts/bench.ts";
 import { benchTest, bytesOf, pattern, Recorder, type TransportFixture } from "../contracts/transport_kit.ts";
 import { cert, key } from "../support/certificate.ts";
 import { leakGate } from "../support/leak.ts";

@@ -6,18 +6,10 @@ import { SocketListener } from "../../lib/net/listener.ts";
 import { systemNetwork, targetText } from "../../lib/net/mod.ts";
 import { Registry } from "../../lib/net/registry.ts";
 import { transportContract } from "../contracts/transport.ts";
-import { rejection } from "../contracts/transport_dial.ts";
-import {
-  type Bench,
-  benchTest,
-  reasons,
-  Recorder,
-  type TransportFixture,
-} from "../contracts/transport_kit.ts";
-import { openSockets } from "../support/descriptors.ts";
+import { rejection } from "../contracts/bench.ts";
+import { type Bench, benchTest, Recorder, type TransportFixture } from "../contracts/transport_kit.ts";
 import { leakGate } from "../support/leak.ts";
-import { turns, until } from "../support/until.ts";
-import { blackhole } from "./blackhole.ts";
+import { until } from "../support/until.ts";
 
 leakGate();
 
@@ -33,33 +25,6 @@ const test = (body: Parameters<typeof benchTest>[1]) => benchTest(fixture, body)
 transportContract("tcp", fixture);
 
 describe("tcp", () => {
-  it(
-    "gives up at once on an address that never answers",
-    test(async (bench) => {
-      const { port, close } = await blackhole();
-      try {
-        for (const reason of reasons) {
-          const controller = new AbortController();
-          let settled = false;
-          const dialled = rejection(
-            bench.network.dial({ host: "127.0.0.1", port }, { signal: controller.signal }),
-          )
-            .finally(() => settled = true);
-          await turns(20);
-          expect(settled).toBe(false);
-          expect(bench.network.open()).toEqual({ sockets: 1, listeners: 0, timers: 0 });
-          const held = openSockets();
-          controller.abort(reason);
-          expect(await dialled).toBe(controller.signal.reason);
-          expect(bench.network.open()).toEqual({ sockets: 0, listeners: 0, timers: 0 });
-          if (held !== undefined) expect(openSockets()).toBe(held - 1);
-        }
-      } finally {
-        await close();
-      }
-    }),
-  );
-
   it(
     "never lets the kernel wait for more bytes before it sends, at either end",
     test(async (bench) => {
@@ -122,54 +87,6 @@ describe("tcp", () => {
   );
 
   it(
-    "goes on after accept has failed for now, and reports it rarely",
-    test(async (bench) => {
-      const { listener, server } = await bareListener(bench);
-      for (const code of ["EMFILE", "ECONNABORTED"]) {
-        for (let i = 0; i < 1_000; i++) server.emit("error", systemError(code));
-        const reported = bench.acceptErrors.splice(0);
-        // One, and one more for every pause that the loop itself has lasted (50 ms, 100 ms, ...).
-        expect(reported[0]).toMatchObject({ code });
-        expect(reported.length).toBeLessThan(6);
-        // An accepted stream ends the row: the next failure is reported at once.
-        await bench.pair();
-      }
-      await listener.close();
-      expect(await listener.closed).toBeUndefined();
-    }),
-  );
-
-  it(
-    "ends with the error when accepting has failed for good",
-    test(async (bench) => {
-      const { listener, server } = await bareListener(bench);
-      const { client } = await bench.pair();
-      const cause = systemError("EBADF");
-      server.emit("error", cause);
-      server.emit("error", systemError("EBADF"));
-      const error = await listener.closed;
-      expect(error).toBeInstanceOf(ConnectError);
-      expect(error).toMatchObject({ cause, address: targetText(listener.address) });
-      expect(bench.acceptErrors).toEqual([]);
-      await listener.close();
-      expect(bench.network.open().listeners).toBe(0);
-      expect(client.destroyed).toBe(false);
-      const again = await bench.listen({ host: "127.0.0.1", ...(listener.address as { port: number }) });
-      await again.close();
-    }),
-  );
-
-  it(
-    "ends with an error when its server is closed behind its back",
-    test(async (bench) => {
-      const { listener, server } = await bareListener(bench);
-      server.close();
-      expect(await listener.closed).toBeInstanceOf(ConnectError);
-      await listener.close();
-    }),
-  );
-
-  it(
     "resets a stream that the runtime hands out after the close",
     test(async (bench) => {
       const { listener, server } = await bareListener(bench);
@@ -207,8 +124,4 @@ async function bareListener(bench: Bench): Promise<{ listener: SocketListener; s
   expect(await listener.bind({ host: "127.0.0.1", port: 0 })).toBeUndefined();
   bench.listeners.push(listener);
   return { listener, server };
-}
-
-function systemError(code: string): Error {
-  return Object.assign(new Error(`accept ${code}`), { code, syscall: "accept" });
 }

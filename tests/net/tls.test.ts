@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { ConnectError, TimeoutError } from "../../lib/errors.ts";
 import { type Listener, systemNetwork, type TlsConnectOptions } from "../../lib/net/mod.ts";
 import { transportContract } from "../contracts/transport.ts";
-import { rejection } from "../contracts/transport_dial.ts";
+import { rejection } from "../contracts/bench.ts";
 import { type Bench, benchTest, bytesOf, pattern, reasons, Recorder } from "../contracts/transport_kit.ts";
 import type { TransportFixture } from "../contracts/transport_kit.ts";
 import { ca, cert, key } from "../support/certificate.ts";

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { ConnectError } from "../../lib/errors.ts";
 import { systemNetwork } from "../../lib/net/mod.ts";
 import { transportContract } from "../contracts/transport.ts";
-import { rejection } from "../contracts/transport_dial.ts";
+import { rejection } from "../contracts/bench.ts";
 import { benchTest, type TransportFixture } from "../contracts/transport_kit.ts";
 import { differs } from "../support/env.ts";
 import { leakGate } from "../support/leak.ts";

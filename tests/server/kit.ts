@@ -11,10 +11,13 @@ import {
 } from "../../lib/net/mod.ts";
 import type { NetworkOptions, Transport, TransportTarget } from "../../lib/net/mod.ts";
 import { type ConnectionHandler, serve, type ServeOptions, type Server } from "../../lib/server/mod.ts";
+import { bodyAndEnd, bytesOf, settled } from "../contracts/bench.ts";
 import { ca, cert, key } from "../support/certificate.ts";
 import { openSockets } from "../support/descriptors.ts";
 import { differs } from "../support/env.ts";
 import { until } from "../support/until.ts";
+
+export { bytesOf, rejection, textOf } from "../contracts/bench.ts";
 
 /** A kind of network to serve on. */
 export interface ServeFixture {
@@ -68,12 +71,13 @@ export class Rig {
     this.network = fixture.network(options);
   }
 
+  /** Where to listen, in the way of this network. */
+  get options(): ServeOptions {
+    return { network: this.network, ...this.fixture.options(this.#folder) };
+  }
+
   async serve(handler: ConnectionHandler, options: ServeOptions = {}): Promise<Server> {
-    const server = await serve(handler, {
-      network: this.network,
-      ...this.fixture.options(this.#folder),
-      ...options,
-    });
+    const server = await serve(handler, { ...this.options, ...options });
     this.servers.push(server);
     return server;
   }
@@ -98,13 +102,7 @@ export class Rig {
     for (const { transport } of this.peers) transport.destroy();
     await Promise.all(this.peers.map(({ transport }) => transport.closed));
     rmSync(this.#folder, { recursive: true, force: true });
-    await until(() => Object.values(this.network.open()).every((count) => count === 0), {
-      what: `nothing to be open, but there is ${JSON.stringify(this.network.open())}`,
-    });
-    if (this.#sockets === undefined) return;
-    await until(() => (openSockets() ?? 0) <= (this.#sockets ?? 0), {
-      what: "all descriptors to be given back",
-    });
+    await settled(this.network, this.#sockets);
   }
 }
 
@@ -116,11 +114,7 @@ export function rigTest(
 ): () => Promise<void> {
   return async () => {
     const rig = new Rig(on, options);
-    let failure: { error: unknown } | undefined;
-    await body(rig).catch((error: unknown) => failure = { error });
-    // A test that failed says why; what it left behind is only its consequence.
-    await rig.done().catch((error: unknown) => failure ??= { error });
-    if (failure !== undefined) throw failure.error;
+    await bodyAndEnd(() => body(rig), () => rig.done());
   };
 }
 
@@ -174,22 +168,4 @@ export class Peer {
   async gone(): Promise<void> {
     await until(() => this.closed, { what: "the end of the stream" });
   }
-}
-
-export function bytesOf(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-export function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
-}
-
-/** The rejection of a promise that must not resolve. */
-export async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error("Expected a rejection, but the promise was resolved");
 }

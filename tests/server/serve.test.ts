@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { ConnectError } from "../../lib/errors.ts";
 import { type ConnectionHandler, serve, type ServerConnection } from "../../lib/server/mod.ts";
 import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
@@ -132,22 +131,6 @@ describe.each(fixtures)("serve over $kind", (on) => {
   );
 
   it(
-    "gives the address back: it can be bound again at once",
-    rigTest(on, async (rig) => {
-      const first = await rig.serve(echo);
-      const { address } = first;
-      const again = "port" in address ? { port: address.port } : {};
-      for (let round = 0; round < 20; round++) {
-        const server = round === 0 ? first : await rig.serve(echo, again);
-        const peer = await rig.connect(server);
-        peer.send("hello");
-        await peer.received("hello");
-        expect((await server.goodbye()).outcome).toBe("clean");
-      }
-    }),
-  );
-
-  it(
     "takes a peer's reset as a value, before, during and after the goodbye",
     rigTest(on, async (rig) => {
       const connections: ServerConnection[] = [];
@@ -231,48 +214,6 @@ describe("serve", () => {
     rigTest(fixture.tls, async (rig) => {
       const server = await rig.serve(echo);
       expect(server.url).toMatch(/^tls:\/\/127\.0\.0\.1:\d+$/);
-    }),
-  );
-
-  it(
-    "rejects with a ConnectError when the address is taken",
-    rigTest(fixture.tcp, async (rig) => {
-      const server = await rig.serve(echo);
-      const error = await rejection(serve(echo, { port: (server.address as { port: number }).port }));
-      expect(error).toBeInstanceOf(ConnectError);
-      expect((error as ConnectError).message).toMatch(/^Cannot listen on 127\.0\.0\.1:\d+: /);
-    }),
-  );
-
-  it(
-    "rejects with the reason of a signal that has aborted, and never listens",
-    rigTest(fixture.tcp, async (rig) => {
-      for (const reason of [null, 0, "", new Error("no")]) {
-        expect(await rejection(rig.serve(echo, { signal: AbortSignal.abort(reason) }))).toBe(reason);
-      }
-      expect(rig.servers).toEqual([]);
-      expect(rig.network.open()).toMatchObject({ listeners: 0 });
-    }),
-  );
-
-  it(
-    "rejects with the reason when the abort comes while it begins to listen",
-    rigTest(fixture.tcp, async (rig) => {
-      for (let ticks = 0; ticks < 12; ticks++) {
-        const controller = new AbortController();
-        const reason = { ticks };
-        const serving = rig.serve(echo, { signal: controller.signal });
-        const settled = serving.then(() => "resolved" as const, (error: unknown) => ({ error }));
-        for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
-        controller.abort(reason);
-        const result = await settled;
-        if (result === "resolved") {
-          expect(await (await serving).closed).toMatchObject({ cause: "aborted", reason });
-        } else {
-          expect(result.error).toBe(reason);
-        }
-        expect(rig.network.open()).toEqual({ sockets: 0, listeners: 0, timers: 0 });
-      }
     }),
   );
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { ConnectionLostError, ProtocolError } from "../../lib/errors.ts";
 import type { EndpointEvent } from "../../lib/lifecycle/mod.ts";
 import type { ConnectionHandler, Server, ServerConnection } from "../../lib/server/mod.ts";
+import { bytesOf, fixture, fixtures, rigTest } from "../server/kit.ts";
 import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
-import { bytesOf, fixture, fixtures, rigTest, textOf } from "./kit.ts";
 
 leakGate();
 
@@ -43,7 +43,7 @@ const ways: Record<string, (error: unknown) => ConnectionHandler> = {
   },
 };
 
-describe.each(fixtures)("a handler over $kind", (on) => {
+describe.each(fixtures)("I13 containment: a handler over $kind", (on) => {
   it.each(Object.keys(ways))("that %s ends its own connection only", async (way) => {
     await rigTest(on, async (rig) => {
       const error = new Error("a bug");
@@ -80,7 +80,7 @@ describe.each(fixtures)("a handler over $kind", (on) => {
   });
 });
 
-describe("a handler", () => {
+describe("I13 containment: a handler", () => {
   it(
     "that meets bytes of another protocol ends with that cause",
     rigTest(fixture.tcp, async (rig) => {
@@ -198,42 +198,6 @@ describe("a handler", () => {
       expect(server.inspect().faults).toBe(1);
       await peer.gone();
       expect(peer.error).toBeUndefined();
-    }),
-  );
-});
-
-describe("a stampede", () => {
-  it(
-    "of 300 peers that vanish harms no bystander and makes no noise",
-    rigTest(fixture.tcp, async (rig) => {
-      const server = await rig.serve(async (connection) => {
-        for await (const chunk of connection.readable) {
-          await connection.write(bytesOf(textOf(chunk).toUpperCase()));
-        }
-      });
-      const events = loud(server);
-      const bystanders = [await rig.accepted(server), await rig.accepted(server)];
-      const peers = await Promise.all(Array.from({ length: 300 }, () => rig.connect(server)));
-      for (const peer of peers) peer.send("work");
-      let seed = 42;
-      for (const peer of peers) {
-        seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
-        if (seed % 5 === 0) await turns(1);
-        if (seed % 3 === 0) peer.transport.destroy();
-        else peer.transport.reset();
-      }
-      await until(() => server.inspect().accepted === 302 && server.connections === 2);
-      for (const peer of bystanders) {
-        peer.send("hello");
-        await peer.received("HELLO");
-      }
-      expect(events).toEqual([]);
-      const farewell = await server.goodbye();
-      expect(farewell.outcome).toBe("clean");
-      const { opened, clean, forced, lost } = farewell.connections;
-      expect({ opened, forced }).toEqual({ opened: 302, forced: 0 });
-      expect(clean + lost).toBe(302);
-      expect(farewell.children.length).toBeLessThanOrEqual(100);
     }),
   );
 });
