@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GracewireError } from "../../lib/errors.ts";
 import { leakGate } from "../support/leak.ts";
 import type { FaultMode } from "../support/fault.ts";
-import { type FaultBench, memory, type Operation, withFault } from "./kit.ts";
+import { type FaultBench, type Operation, withFault } from "./kit.ts";
 
 leakGate();
 
@@ -34,7 +34,7 @@ describe("a server that resets in the midst of its answer", () => {
     async (operation) => {
       const ends = new Set<string>();
       for (const bytes of places) {
-        await withFault(memory, { mode: "rst-at-byte-n", at: operation, bytes }, async (bench) => {
+        await withFault("memory", { mode: "rst-at-byte-n", at: operation, bytes }, async (bench) => {
           ends.add(await endOf(bench, operation));
         });
       }
@@ -53,7 +53,7 @@ describe("a server that resets in the midst of what it receives", () => {
         // A publishing connection comes first: a subscription has a stream of its own.
         const spare = operation === "subscribe" ? 1 : 0;
         await withFault(
-          memory,
+          "memory",
           { mode: "rst-at-byte-n", direction: "received", bytes, spare },
           async (bench) => {
             const end = await endOf(bench, operation, { reconnect: false });
@@ -69,7 +69,7 @@ describe("a server that goes wrong later", () => {
   it.each<FaultMode>(["silent", "never-read", "half-open"])(
     "is found dead by its heartbeats when it is %s, and the connection comes back",
     (mode) =>
-      withFault(memory, { mode, at: "heartbeat" }, async (bench) => {
+      withFault("memory", { mode, at: "heartbeat" }, async (bench) => {
         const connection = await bench.connected();
         const events = connection.events();
         const lost = (async () => {
@@ -89,7 +89,7 @@ describe("a server that goes wrong later", () => {
   it.each<FaultMode>(["garbage", "partial-frame", "half-closed", "rst-on-goodbye"])(
     "is left when its answer to a heartbeat is %s, and the connection comes back",
     (mode) =>
-      withFault(memory, { mode, at: "heartbeat" }, async (bench) => {
+      withFault("memory", { mode, at: "heartbeat" }, async (bench) => {
         const connection = await bench.connected();
         const lost = (async () => {
           for await (const event of connection.events()) if (event.type === "lost") return event.error;
@@ -103,7 +103,7 @@ describe("a server that goes wrong later", () => {
   );
 
   it("a flood of messages is held up by a subscription that nobody reads", () =>
-    withFault(memory, { mode: "healthy" }, async (bench) => {
+    withFault("memory", { mode: "healthy" }, async (bench) => {
       const connection = await bench.clock.until(bench.connect());
       const subscription = await bench.clock.until(connection.subscribe("orders", { capacity: 10 }));
       for (let i = 0; i < 5_000; i++) {

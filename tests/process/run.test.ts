@@ -1,24 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { run, type RunOptions } from "../../lib/process/mod.ts";
 import { runChild } from "../support/child.ts";
-
-/** A program around `run`: `say` prints a line, `resource` makes something that ends and says so. */
-function program(main: string, options = "{}"): string {
-  return `
-    import { run, onProcessSignals } from "gracewire/process";
-    import { createScope, formatFarewell } from "gracewire/lifecycle";
-    import { serve } from "gracewire/server";
-    import { systemNetwork } from "gracewire/net";
-    const say = (text) => console.log(text);
-    const resource = (name) => ({ async [Symbol.asyncDispose]() { say("freed " + name); } });
-    const until = (signal) => new Promise((resolve) => signal.addEventListener("abort", resolve));
-    await run(async (scope) => { ${main} }, ${options});
-    say("over, listeners: " + (process.listenerCount("SIGINT") + process.listenerCount("SIGTERM")));
-  `;
-}
-
-/** What a program may take to end when there is nothing left to do. */
-const soon = 1_500;
+import { program, soon } from "./program.ts";
 
 describe("run", () => {
   it("ends what the scope owns in reverse order when main returns, and lets the process end", async () => {
@@ -101,53 +84,6 @@ describe("run", () => {
     expect(code).toBe(130);
   });
 
-  it("forces the end at the second signal, and still frees everything", async () => {
-    const { code, lines, stderr } = await runChild(
-      program(`
-        const network = systemNetwork();
-        scope.use(resource("first"));
-        const server = scope.use(await serve(() => new Promise(() => {}), { network }));
-        const client = await network.dial(server.address, {});
-        client.start({ data() {}, end: () => client.end(), drain() {} });
-        scope.signal.addEventListener("abort", () => say("forced by " + scope.signal.reason.signal));
-        scope.draining.addEventListener("abort", () => say("draining"));
-        say("ready");
-        say("server " + (await server.closed).outcome);
-      `),
-      { signals: [{ after: "ready", signal: "SIGTERM" }, { after: "draining", signal: "SIGINT" }] },
-    );
-    expect(lines.slice(0, 3)).toEqual(["ready", "draining", "forced by SIGINT"]);
-    expect(lines.slice(3).sort()).toEqual(["freed first", "over, listeners: 0", "server forced"]);
-    // The first one says why it ended; the report says that it was forced.
-    expect(code).toBe(143);
-    expect(stderr).toMatch(/^main: forced in /);
-  });
-
-  it("gives the third signal its default effect", async () => {
-    const { code, signal, lines } = await runChild(
-      program(
-        `
-        scope.defer(() => new Promise(() => {}));
-        scope.draining.addEventListener("abort", () => say("draining"));
-        scope.signal.addEventListener("abort", () => say("forced"));
-        say("ready");
-        await new Promise(() => {});
-      `,
-        "{ report: () => new Promise(() => {}) }",
-      ),
-      {
-        signals: [
-          { after: "ready", signal: "SIGINT" },
-          { after: "draining", signal: "SIGINT" },
-          { after: "forced", signal: "SIGINT" },
-        ],
-      },
-    );
-    expect(lines).toEqual(["ready", "draining", "forced"]);
-    // A shell says 130 for it, and so does a runtime that turns it into an exit code.
-    expect(signal === "SIGINT" || code === 130).toBe(true);
-  });
-
   it("reports a disposer that fails: exit code 1, and the Farewell on stderr", async () => {
     const { code, lines, stderr } = await runChild(program(`
       scope.use(resource("first"));
@@ -183,68 +119,6 @@ describe("run", () => {
     expect(code).toBe(130);
   });
 
-  it("gives up a main that does not return after everything has ended", async () => {
-    const { code, lines, stderr } = await runChild(
-      `
-      const setTimer = globalThis.setTimeout;
-      globalThis.setTimeout = (callback, delay) => setTimer(callback, delay === 5_000 ? 50 : delay);
-      ` + program(`scope.use(resource("first")); say("ready"); await new Promise(() => {});`),
-      { signals: [{ after: "ready", signal: "SIGTERM" }] },
-    );
-    expect(lines).toEqual(["ready", "freed first", "over, listeners: 0"]);
-    expect(code).toBe(1);
-    expect(stderr).toContain("Cannot end main: it has not returned 5000 ms after the end of its scope");
-  });
-
-  it("waits for such a main no longer when the second signal comes; what it throws later disturbs nobody", async () => {
-    const { code, lines, lingered, stderr } = await runChild(
-      program(`
-        scope.use(resource("first"));
-        say("ready");
-        await new Promise((_, reject) => process.once("late", reject));
-      `) + `process.emit("late", new Error("too late"));`,
-      { signals: [{ after: "ready", signal: "SIGINT" }, { after: "freed first", signal: "SIGINT" }] },
-    );
-    expect(lines).toEqual(["ready", "freed first", "over, listeners: 0"]);
-    expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
-    expect(lingered).toBeLessThan(soon);
-  });
-
-  it("limits a main that has ended its scope itself, too", async () => {
-    const { code, lines, stderr } = await runChild(
-      program(`
-        await scope.goodbye();
-        process.once("SIGTERM", () => say("told"));
-        say("ready");
-        await new Promise(() => {});
-      `),
-      { signals: [{ after: "ready", signal: "SIGTERM" }, { after: "told", signal: "SIGTERM" }] },
-    );
-    expect(lines).toEqual(["ready", "told", "over, listeners: 0"]);
-    expect({ code, stderr }).toEqual({ code: 143, stderr: "" });
-  });
-
-  it("interrupts what is being opened: nothing of it is left, and that is no failure", async () => {
-    const { code, lines, lingered, stderr } = await runChild(
-      program(`
-        const network = systemNetwork();
-        const { connect } = await import("gracewire/eventmesh");
-        const silent = scope.use(await serve((connection) => until(connection.draining), { network }));
-        setTimeout(() => say("opening"), 20);
-        try {
-          scope.use(await connect(silent.url.replace("tcp:", "eventmesh:"), { signal: scope.draining }));
-        } catch (error) {
-          say("the reason itself: " + (error === scope.draining.reason));
-          throw error;
-        }
-      `),
-      { signals: [{ after: "opening", signal: "SIGINT" }] },
-    );
-    expect(lines).toEqual(["opening", "the reason itself: true", "over, listeners: 0"]);
-    expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
-    expect(lingered).toBeLessThan(soon);
-  });
-
   it("takes an AbortError that wraps the reason for the interrupt, and another error for a failure", async () => {
     const { code, stderr } = await runChild(
       `import { setTimeout as sleep } from "node:timers/promises";` +
@@ -252,6 +126,42 @@ describe("run", () => {
       { signals: [{ after: "ready", signal: "SIGTERM" }] },
     );
     expect({ code, stderr }).toEqual({ code: 143, stderr: "" });
+    const own = await runChild(
+      program(`say("ready"); await until(scope.draining); 
+        throw Object.assign(new Error("mine", { cause: "another" }), { name: "AbortError" });`),
+      { signals: [{ after: "ready", signal: "SIGTERM" }] },
+    );
+    expect([own.code, own.stderr.includes("mine")]).toEqual([1, true]);
+  });
+
+  it("keeps the exit code that main has set itself, unless something is wrong", async () => {
+    const head = `import process from "node:process";`;
+    const fine = await runChild(head + program(`process.exitCode = 3;`));
+    const wrong = await runChild(head + program(`process.exitCode = 3; throw new Error("a bug");`));
+    expect([fine.code, wrong.code]).toEqual([3, 1]);
+  });
+
+  it("ends in order also when the report throws: exit code 1, and the error on stderr", async () => {
+    const { code, lines, stderr } = await runChild(
+      program(`scope.use(resource("first"));`, `{ report() { throw new Error("no report"); } }`),
+    );
+    expect({ code, lines }).toEqual({ code: 1, lines: ["freed first", "over, listeners: 0"] });
+    expect(stderr).toContain("no report");
+  });
+
+  it("leaves no listener on the signal of the caller", async () => {
+    const { code, lines } = await runChild(`
+      import { run } from "gracewire/process";
+      const { signal } = new AbortController();
+      let listeners = 0;
+      for (const [name, step] of [["addEventListener", 1], ["removeEventListener", -1]]) {
+        const method = signal[name];
+        signal[name] = (...args) => (listeners += step, method.apply(signal, args));
+      }
+      await run(() => console.log(listeners), { signal });
+      console.log(listeners);
+    `);
+    expect({ code, lines }).toEqual({ code: 0, lines: ["1", "0"] });
   });
 
   it("ends with a signal of the caller, without a code of its own", async () => {
@@ -301,37 +211,23 @@ describe("run", () => {
   ])("refuses wrong options: %#", async (main, options, message) => {
     await expect(run(main as () => void, options)).rejects.toThrow(message);
   });
-});
 
-describe("onProcessSignals", () => {
-  const watch = `
-    import { onProcessSignals } from "gracewire/process";
-    const signals = onProcessSignals();
-    const say = (text) => console.log(text);
-    signals.graceful.addEventListener("abort", () => say("graceful " + signals.graceful.reason.signal));
-    signals.forced.addEventListener("abort", () => say("forced " + signals.forced.reason.signal));
-    const alive = setInterval(() => {}, 1000);
-  `;
-
-  it("keeps its handlers after the first signal, and gives the third its default effect", async () => {
-    const { code, signal, lines } = await runChild(`${watch} say("ready");`, {
-      signals: [
-        { after: "ready", signal: "SIGTERM" },
-        { after: "graceful", signal: "SIGINT" },
-        { after: "forced", signal: "SIGTERM" },
-      ],
-    });
-    expect(lines).toEqual(["ready", "graceful SIGTERM", "forced SIGINT"]);
-    expect(signal === "SIGTERM" || code === 143).toBe(true);
+  it("takes an AbortError without a cause for the interrupt, as not every runtime tells it", async () => {
+    const { code, stderr } = await runChild(
+      `import { EventEmitter, once } from "node:events";` +
+        program(`say("ready"); await once(new EventEmitter(), "nothing", { signal: scope.draining });`),
+      { signals: [{ after: "ready", signal: "SIGINT" }] },
+    );
+    expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
   });
 
-  it("leaves no handler behind, and does not keep the process alive", async () => {
-    const removed = await runChild(`${watch} signals.remove(); signals[Symbol.dispose](); say("ready");`, {
-      signals: [{ after: "ready", signal: "SIGTERM" }],
-    });
-    expect(removed.signal === "SIGTERM" || removed.code === 143).toBe(true);
-    const idle = await runChild(`${watch} clearInterval(alive); say("idle");`);
-    expect(idle).toMatchObject({ code: 0, lines: ["idle"] });
-    expect(idle.lingered).toBeLessThan(soon);
+  it("tells the signal in its exit code also when the caller has made the abort of it", async () => {
+    const { code, lines } = await runChild(
+      program(`say("ready"); await until(scope.draining);`, `{ signals: [], signal: mine.graceful }`)
+        .replace("await run(", "const mine = onProcessSignals(); await run(") + `mine.remove();`,
+      { signals: [{ after: "ready", signal: "SIGTERM" }] },
+    );
+    expect(lines).toEqual(["ready", "over, listeners: 2"]);
+    expect(code).toBe(143);
   });
 });

@@ -21,5 +21,5 @@ describe("the EventMesh client at the embedded broker", () => {
   sweep("subscribe", subscribeScenario(broker, ["orders", "returns"]), memory);
   sweep("publish", publishScenario(broker), memory);
   sweep("request", requestScenario(broker, { responder: true }), memory);
-  sweep("goodbye", goodbyeScenario(broker), { ...memory, resolves: true });
+  sweep("goodbye", goodbyeScenario(broker), { ...memory, offsets: [0, 1, 3], resolves: true });
 });

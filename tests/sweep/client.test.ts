@@ -21,5 +21,5 @@ describe("the EventMesh client", () => {
   sweep("subscribe to many topics", subscribeScenario(plainPeer, ["orders", "returns", "stock"]), memory);
   sweep("publish", publishScenario(plainPeer), memory);
   sweep("request", requestScenario(plainPeer), memory);
-  sweep("goodbye", goodbyeScenario(plainPeer), { ...memory, resolves: true });
+  sweep("goodbye", goodbyeScenario(plainPeer), { ...memory, offsets: [0, 1, 3], resolves: true });
 });
