@@ -31,11 +31,11 @@ describe("InFlight", () => {
   });
 
   it("keeps the first failure, waits for the rest, and keeps nobody waiting for room", async () => {
-    const inFlight = new InFlight({ count: 2, size: 100 });
+    const inFlight = new InFlight({ count: 100, size: 10 });
     const [one, two] = [deferred(), deferred()];
     const errors = [new Error("first"), new Error("second")];
     await inFlight.add(one.promise, 1);
-    const room = seen(inFlight.add(two.promise, 1));
+    const room = seen(inFlight.add(two.promise, 1_000));
     one.reject(errors[0]);
     await turns(1);
     expect([room.done, inFlight.failed]).toEqual([true, true]);

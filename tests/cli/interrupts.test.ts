@@ -175,6 +175,21 @@ describe("a pipe that closes early", () => {
     });
   });
 
+  it("leaves the message that nobody has read to another member of the group", async () => {
+    const connection = await connect(broker.url);
+    const other = await connection.subscribe("unread");
+    const seen: string[] = [];
+    const consumed = other.consume((message) => void seen.push(message.text()));
+    const sub = gracewire.shell(`gracewire sub unread --url ${broker.url} | true`);
+    await sub.says(/subscribed/);
+    for (const text of ["one", "two"]) await connection.publish("unread", text);
+    await until(() => seen.length === 2, { what: "both messages" });
+    expect([...seen].sort()).toEqual(["one", "two"]);
+    expect((await sub.ended).code).toBe(0);
+    await connection.goodbye();
+    await consumed;
+  });
+
   it("ends every command with exit code 0, with or without something to say", async () => {
     const many = "seq 5000";
     const { stderr } = await gracewire.shell(`

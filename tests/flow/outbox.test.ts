@@ -70,7 +70,7 @@ beforeEach(() => {
   source = new Source();
   sink = new Sink();
   full = 0;
-  outbox = new Outbox(sink, source, () => full++);
+  outbox = new Outbox(sink, source, { onFull: () => full++ });
 });
 
 describe("Outbox", () => {
@@ -173,8 +173,10 @@ describe("Outbox", () => {
   });
 
   it("may be touched by what a full sink causes", async () => {
-    outbox = new Outbox(sink, source, () => {
-      if (full++ < 3) put(9);
+    outbox = new Outbox(sink, source, {
+      onFull: () => {
+        if (full++ < 3) put(9);
+      },
     });
     sink.full = true;
     put(1);

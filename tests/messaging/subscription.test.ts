@@ -197,6 +197,16 @@ describe("MessageSubscription: a loop", () => {
     },
   );
 
+  it("throws the reason of an abort at once, however long the transport takes to go", async () => {
+    const user = countedAbort();
+    const { subscription, held } = setup({ signal: user.signal, hold: "force" });
+    const next = subscription[Symbol.asyncIterator]().next();
+    user.abort("stop");
+    expect([await rejection(next), subscription.state]).toEqual(["stop", "closing"]);
+    held.release();
+    await subscription.closed;
+  });
+
   it("throws a ConnectionLostError after a terminal loss", async () => {
     const { subscription } = setup();
     const run = (async () => {

@@ -64,6 +64,18 @@ describe("goodbye while the connection is reconnecting", () => {
     await pass(20_000);
     expect(server.sessions).toHaveLength(1);
   });
+
+  it("waits until the attempt under way holds nothing", async () => {
+    const server = await fake();
+    const slow = slowToClose();
+    const connection = await client(server, { network: slow.network });
+    server.hold("HELLO_REQUEST");
+    server.last("pub").transport.reset();
+    await server.saw("HELLO_REQUEST", 2);
+    expect(slow.held()).toBe(1);
+    expect(balanced(await connection.goodbye({ grace: 0 })).outcome).toBe("forced");
+    expect(slow.held()).toBe(0);
+  });
 });
 
 describe("goodbye while subscriptions are being made", () => {
@@ -92,27 +104,14 @@ describe("goodbye while subscriptions are being made", () => {
 
   it("waits until they hold nothing", async () => {
     const server = await fake();
-    let held = 0;
-    const slow: Network = {
-      ...network,
-      async dial(target, options) {
-        const transport = await network.dial(target, options);
-        held++;
-        const closed = transport.closed.then(async (error) => {
-          await turns(50);
-          held--;
-          return error;
-        });
-        return Object.defineProperty(transport, "closed", { value: closed });
-      },
-    };
-    const connection = await client(server, { network: slow });
+    const slow = slowToClose();
+    const connection = await client(server, { network: slow.network });
     server.hold("SUBSCRIBE_REQUEST");
     const subscribing = failure(connection.subscribe("orders"));
     await server.saw("SUBSCRIBE_REQUEST");
-    expect(held).toBe(2);
+    expect(slow.held()).toBe(2);
     const farewell = balanced(await connection.goodbye({ grace: 0 }));
-    expect(held).toBe(0);
+    expect(slow.held()).toBe(0);
     expect(farewell.outcome).toBe("forced");
     expect(await subscribing).toMatchObject({ code: "ERR_CLOSED" });
   });
@@ -174,3 +173,22 @@ describe("what a connection leaves behind", () => {
     expect(openStreams()).toBe(0);
   });
 });
+
+/** A network whose streams take a while until they hold nothing, and how many hold something. */
+function slowToClose(): { network: Network; held(): number } {
+  let held = 0;
+  const slow: Network = {
+    ...network,
+    async dial(target, options) {
+      const transport = await network.dial(target, options);
+      held++;
+      const closed = transport.closed.then(async (error) => {
+        await turns(50);
+        held--;
+        return error;
+      });
+      return Object.defineProperty(transport, "closed", { value: closed });
+    },
+  };
+  return { network: slow, held: () => held };
+}

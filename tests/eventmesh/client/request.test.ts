@@ -48,6 +48,7 @@ describe("request", () => {
   });
 
   it("tells the server how long it waits", async () => {
+    holdTime();
     const { server, connection } = await pair();
     await connection.request("questions", "x");
     await connection.request("questions", "x", { timeout: 1_234.5 });

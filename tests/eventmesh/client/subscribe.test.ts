@@ -75,6 +75,20 @@ describe("subscribe", () => {
     expect(server.of("ASYNC_MESSAGE_TO_CLIENT_ACK")).toHaveLength(1);
   });
 
+  it("echoes in each acknowledgement what the header of its own message says", async () => {
+    const { server, connection } = await pair();
+    const subscription = await connection.subscribe("orders");
+    void subscription.consume(() => {});
+    for (const extra of ["one", "two", "one"]) server.last("sub").push("orders", "x", { header: { extra } });
+    const acks = await server.saw("ASYNC_MESSAGE_TO_CLIENT_ACK", 3);
+    expect(acks.map(({ seq, packet }) => [seq, packet.properties["extra"]])).toEqual([
+      ["1", "one"],
+      ["2", "two"],
+      ["3", "one"],
+    ]);
+    await partClean(connection);
+  });
+
   it("reads each message in the protocol of its publisher", async () => {
     const { server, connection } = await pair();
     const subscription = await connection.subscribe("orders");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PeerError, TimeoutError } from "../../../lib/errors.ts";
+import { ClosedError, OverflowError, PeerError, TimeoutError } from "../../../lib/errors.ts";
 import { abortReasons, countedAbort } from "../../support/signals.ts";
 import { turns, until } from "../../support/until.ts";
 import { balanced, failure, holdTime, openStreams, pair, partClean, pass } from "./kit.ts";
@@ -64,6 +64,33 @@ describe("a subscribe that fails", () => {
       ...Array(3).fill("LISTEN_REQUEST"),
     ]);
     await partClean(connection);
+  });
+
+  it("holds nothing when a full buffer ends it before it is ready", async () => {
+    const { server, connection } = await pair();
+    for (const answered of [true, false]) {
+      server.on("LISTEN_REQUEST", (request) => {
+        if (answered) request.reply();
+        for (let i = 0; i < 3; i++) request.session.push("orders", `message ${i}`);
+      });
+      const subscribing = connection.subscribe("orders", { overflow: "fail", capacity: 2 });
+      if (answered) {
+        const { outcome, cause, connections, residue } = await (await subscribing).closed;
+        expect({ outcome, cause, residue }).toEqual({
+          outcome: "forced",
+          cause: "overflow",
+          residue: { sockets: 0, timers: 0, listeners: 0 },
+        });
+        expect(connections).toMatchObject({ opened: 1, forced: 1 });
+      } else {
+        const error = await failure(subscribing) as ClosedError;
+        expect(error).toBeInstanceOf(ClosedError);
+        expect(error.cause).toBeInstanceOf(OverflowError);
+      }
+      expect(openStreams()).toBe(1);
+    }
+    const farewell = await connection.goodbye();
+    expect(farewell.residue).toEqual({ sockets: 0, timers: 0, listeners: 0 });
   });
 
   it("rejects with a TimeoutError that names the topic", async () => {

@@ -1,0 +1,201 @@
+/**
+ * Seeded bugs of `lib/flow`.
+ *
+ * @module
+ */
+const exchange = ["tests/flow/exchange.test.ts"];
+const outbox = ["tests/flow/outbox.test.ts"];
+const table = ["tests/flow/table.test.ts"];
+
+/** @type {import("./run/lists.mjs").Mutant[]} */
+export default [
+  {
+    name: "I7: what an end gives up is not counted",
+    file: "lib/flow/exchange.ts",
+    find: "      this.counts.refused++;\n      this.#finish(\n",
+    put: "      this.#finish(\n",
+    tests: exchange,
+  },
+  {
+    name: "I7: a write that throws counts as published",
+    file: "lib/flow/exchange.ts",
+    find: "      if (!again) this.counts.published--;\n",
+    put: "",
+    tests: exchange,
+  },
+  {
+    name: "I7: what is sent again is published twice",
+    file: "lib/flow/exchange.ts",
+    find: "if (!again) this.counts.published++;",
+    put: "this.counts.published++;",
+    tests: exchange,
+  },
+  {
+    name: "I10: a late reply settles what has ended",
+    file: "lib/flow/exchange.ts",
+    find: `if (operation.state !== "settled") return operation;`,
+    put: "return operation;",
+    tests: exchange,
+  },
+  {
+    name: "I10: what was written was not sent",
+    file: "lib/flow/exchange.ts",
+    find: `return operation.sent ? "unknown" : "not-sent";`,
+    put: `return "not-sent";`,
+    tests: exchange,
+  },
+  {
+    name: "I10: an operation starts although its signal has aborted",
+    file: "lib/flow/exchange.ts",
+    find: "if (options.signal?.aborted === true) {",
+    put: "if (options.signal?.aborted === undefined && false) {",
+    tests: exchange,
+  },
+  {
+    name: "an operation that ends without its reply frees its place in the window",
+    file: "lib/flow/exchange.ts",
+    find: "this.#written.size < this.#window",
+    put: "this.outstanding < this.#window",
+    tests: exchange,
+  },
+  {
+    name: "I18: a tombstone stays for ever",
+    file: "lib/flow/exchange.ts",
+    find: "      operation.rearm(this.#options.wheel, this.#options.tombstone ?? 30_000);\n",
+    put: "",
+    tests: exchange,
+  },
+  {
+    name: "a tombstone that is cleared away lets nobody in",
+    file: "lib/flow/exchange.ts",
+    find: "      this.#tombstones--;\n      this.#pump();\n      return;",
+    put: "      this.#tombstones--;\n      return;",
+    tests: exchange,
+  },
+  {
+    name: "a new operation overtakes those that wait",
+    file: "lib/flow/exchange.ts",
+    find: "if (this.#waiting.size === 0 && this.#mayWrite())",
+    put: "if (this.#mayWrite())",
+    tests: exchange,
+  },
+  {
+    name: "what was written is sent again without being asked to",
+    file: "lib/flow/exchange.ts",
+    find: `operation.options.retry === "unknown" && this.#refusal === undefined`,
+    put: "this.#refusal === undefined",
+    tests: exchange,
+  },
+  {
+    name: "what is sent again changes its order",
+    file: "lib/flow/exchange.ts",
+    find: "for (const operation of again.reverse()) {",
+    put: "for (const operation of again) {",
+    tests: exchange,
+  },
+  {
+    name: "I5: what the peer is too busy for is tried again during the end",
+    file: "lib/flow/exchange.ts",
+    find: "if (error.transient && this.#refusal === undefined) this.#cool(operation);",
+    put: "if (error.transient) this.#cool(operation);",
+    tests: exchange,
+  },
+  {
+    name: "I11: a back-off goes on after the end of its operation",
+    file: "lib/flow/exchange.ts",
+    find: "    this.#cooling.get(operation)?.cancel();\n",
+    put: "",
+    tests: exchange,
+  },
+  {
+    name: "I4: an exchange is idle while something is pending",
+    file: "lib/flow/exchange.ts",
+    find: "if (this.#idle === undefined || this.pending > 0) return;",
+    put: "if (this.#idle === undefined) return;",
+    tests: exchange,
+  },
+  {
+    name: "I4: a connection is quiet while a reply is missing",
+    file: "lib/flow/exchange.ts",
+    find: `operation.epoch === epoch && operation.state === "written")`,
+    put: `operation.epoch === epoch && operation.state === "waiting")`,
+    tests: exchange,
+  },
+  {
+    name: "I13: the loss of one connection ends what was written to another",
+    file: "lib/flow/exchange.ts",
+    find: "if (epoch !== undefined && operation.epoch !== epoch) {",
+    put: "if (epoch === -1) {",
+    tests: exchange,
+  },
+  {
+    name: "a reply inside the write grows the stack",
+    file: "lib/flow/exchange.ts",
+    find: "    if (this.#pumping) return;\n",
+    put: "",
+    tests: exchange,
+  },
+  {
+    name: "what may not wait for a connection waits in its back-off",
+    file: "lib/flow/exchange.ts",
+    find: "for (const operation of [...this.#waiting, ...this.#cooling.keys()]) {",
+    put: "for (const operation of [...this.#waiting]) {",
+    tests: exchange,
+  },
+  {
+    name: "I11: a settled operation keeps its deadline",
+    file: "lib/flow/operation.ts",
+    find: "    this.#link = undefined;\n    this.forget();",
+    put: "    this.#link = undefined;",
+    tests: exchange,
+  },
+  {
+    name: "I18: a settled operation stays on its signal",
+    file: "lib/flow/operation.ts",
+    find: "    this.#link?.unlink();\n",
+    put: "",
+    tests: exchange,
+  },
+  {
+    name: "a back-off exceeds its longest wait",
+    file: "lib/flow/backoff.ts",
+    find: "Math.min(max, min * factor ** (attempt - 1))",
+    put: "min * factor ** (attempt - 1)",
+    tests: ["tests/flow/backoff.test.ts"],
+  },
+  {
+    name: "two sequence numbers of one slot become one",
+    file: "lib/flow/table.ts",
+    find: "    if (this.#keys[slot] === 0) {",
+    put: "    if (this.#keys[slot] !== seq) {",
+    tests: table,
+  },
+  {
+    name: "a table is emptied out of order",
+    file: "lib/flow/table.ts",
+    find: "return held.sort(([one], [other]) => one - other).map(([, value]) => value);",
+    put: "return held.map(([, value]) => value);",
+    tests: table,
+  },
+  {
+    name: "each frame is a write of its own",
+    file: "lib/flow/outbox.ts",
+    find: "process.nextTick(tick, this);",
+    put: "tick(this);",
+    tests: outbox,
+  },
+  {
+    name: "memory that the transport still holds is written again",
+    file: "lib/flow/outbox.ts",
+    find: "if (this.#sink.buffered === 0) this.#source.clear();\n    else this.#source.renew();",
+    put: "this.#source.clear();",
+    tests: outbox,
+  },
+  {
+    name: "a full transport asks nobody to wait",
+    file: "lib/flow/outbox.ts",
+    find: "    if (!hasRoom) this.#owner.onFull();\n",
+    put: "    void hasRoom;\n",
+    tests: outbox,
+  },
+];
