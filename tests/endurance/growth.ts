@@ -17,13 +17,17 @@ export interface Growth {
   readonly rate: number;
 }
 
-/** The one signal that everything in a program is given, and how many listeners are on it. It never aborts. */
 const only: Omit<CountedAbort, "abort"> = countedAbort();
+
+/** The one signal that everything in a program is given. It never aborts. */
 export const signal: AbortSignal = only.signal;
+
+/** Listeners that are on it. */
+export const listeners: () => number = only.listeners;
 
 /** Prints what was found, with the listeners that are on the signal. */
 export function tell(what: object): void {
-  console.log(JSON.stringify({ ...what, listeners: only.listeners() }));
+  console.log(JSON.stringify({ ...what, listeners: listeners() }));
 }
 
 /** Does something `count` times, a fifth of that before to get warm, and tells what it has left behind. */
