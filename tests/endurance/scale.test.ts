@@ -34,6 +34,8 @@ interface Held10k {
 
 /** Connections that are held before the measurement, so that what is done once is done. */
 const warm = 1_000;
+/** Bytes a connection by which one measurement differs from the next: pages that an allocator keeps, 15 MB of them. */
+const scatter = 1_536;
 /** Milliseconds that a goodbye of everything may take: grace and tail. */
 const budget = 20_000;
 
@@ -68,7 +70,7 @@ describe("10,000 idle connections", () => {
       // The budget, and as much again for a process that is not let run.
       expect(goodbye.took).toBeLessThan(2 * budget);
       // What a server weighs is what the system gives it: a runtime holds much of a socket outside of its heap.
-      expect(rss).toBeLessThanOrEqual(2 * bare.rss);
+      expect(rss).toBeLessThanOrEqual(2 * bare.rss + scatter);
     }
   }, patience);
 

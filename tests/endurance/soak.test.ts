@@ -17,24 +17,24 @@ interface Day {
   readonly left: Readonly<Record<string, number>>;
 }
 
-describe("I18 a day of a broker and its clients, in virtual time", () => {
+describe("I18 two days of a broker and its clients, in virtual time", () => {
   it("leaves memory flat: heartbeats, traffic, and a connection lost every ten minutes", async () => {
     const program = new URL("./programs/soak.ts", import.meta.url);
     const { code, lines, stderr } = await runChild(program, { timeout: patience });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const day = JSON.parse(lines.at(-1)!) as Day;
     const { events, heaps, told } = day;
-    // The first four hours fill what is bounded.
-    const growth = heaps[23]! - heaps[3]!;
+    // The first day fills what is bounded, and the caches and compilers of the runtime.
+    const growth = heaps[47]! - heaps[23]!;
     tellFigures(`${runtime}, soak of ${Math.round(day.hours)} hours`, {
       "real s": Math.round(day.took / 1_000),
-      "grown in the last 20 hours": kib(growth),
+      "grown in the second day": kib(growth),
       ...told,
       events: Object.values(events).reduce((sum, count) => sum + count, 0),
     });
-    expect(day.hours).toBeGreaterThanOrEqual(24);
+    expect(day.hours).toBeGreaterThanOrEqual(48);
     expect(growth).toBeLessThan(1_048_576);
-    expect(told).toMatchObject({ published: 24 * 360, answered: 24 * 60, lost: 24 * 6 });
+    expect(told).toMatchObject({ published: 48 * 360, answered: 48 * 60, lost: 48 * 6 });
     expect(told.heard).toBeGreaterThanOrEqual(told.published);
     expect(events).toMatchObject({ lost: told.lost, connected: told.lost, farewell: 4 });
     expect(day.standing).toEqual({ linked: 0, dialled: 3, accepted: 3 });

@@ -15,7 +15,7 @@ import process from "node:process";
  * @typedef {object} JobOptions
  * @property {string} [cwd] Working directory; the current one by default.
  * @property {Record<string, string | undefined>} [env] Variables on top of the inherited ones; undefined removes one.
- * @property {number} [timeout] Limit in milliseconds, default 480 000.
+ * @property {number} [timeout] Limit in milliseconds, default 900 000.
  *
  * @typedef {object} JobResult
  * @property {boolean} ok Whether the command ended by itself with code 0.
@@ -46,7 +46,7 @@ export const verbose = process.env.VERBOSE === "1";
  * @param {JobOptions} [options]
  * @returns {Promise<JobResult>}
  */
-export function job(command, args, { cwd = process.cwd(), env = {}, timeout = 480_000 } = {}) {
+export function job(command, args, { cwd = process.cwd(), env = {}, timeout = 900_000 } = {}) {
   return new Promise((resolve) => {
     if (interrupted) return; // For good: what waits for this job is about to end too.
     const child = spawn(command, args, {

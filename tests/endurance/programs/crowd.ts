@@ -28,16 +28,24 @@ interface Tongue {
   readonly answer: Uint8Array | undefined;
 }
 
+const hello = frame(
+  { cmd: "HELLO_REQUEST", seq: "1000000001" },
+  encodeUserAgent({
+    ...{ env: "TEST", subsystem: "crowd", path: "/", pid: 1, host: "127.0.0.1", port: 0, version: "2.0" },
+    ...{ username: "", password: "", idc: "IDC", group: "crowd", purpose: "sub" },
+  }),
+);
+
 const tongues: Readonly<Record<string, Tongue>> = {
-  echo: { hello: bytes("hello\n"), welcome: "hello\n", goodbye: "bye\n", answer: undefined },
+  // As many bytes in both, so that no server has had more to do than the other.
+  echo: {
+    hello: bytes("hello".padEnd(hello.length, ".")),
+    welcome: "hello",
+    goodbye: "bye\n",
+    answer: undefined,
+  },
   eventmesh: {
-    hello: frame(
-      { cmd: "HELLO_REQUEST", seq: "1000000001" },
-      encodeUserAgent({
-        ...{ env: "TEST", subsystem: "crowd", path: "/", pid: 1, host: "127.0.0.1", port: 0, version: "2.0" },
-        ...{ username: "", password: "", idc: "IDC", group: "crowd", purpose: "sub" },
-      }),
-    ),
+    hello,
     welcome: '"cmd":"HELLO_RESPONSE"',
     goodbye: '"cmd":"SERVER_GOODBYE_REQUEST"',
     answer: frame({ cmd: "SERVER_GOODBYE_RESPONSE", seq: "1000000002" }),

@@ -52,7 +52,7 @@ async function kit(): Promise<Subject> {
 }
 
 async function broker(): Promise<Subject> {
-  const server = await startBroker({ limits: { sessions: 20_000 } });
+  const server = await startBroker({ port: 0, limits: { sessions: 20_000 } });
   const count = (): number => server.inspect().sessions.length;
   return { port: portOf(server.address), count, end: () => server.goodbye() };
 }

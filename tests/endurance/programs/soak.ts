@@ -32,7 +32,7 @@ void questions.consume(() => "answer", { signal });
 const busy = listeners();
 
 const heaps: number[] = [];
-for (let hour = 0; hour < 24; hour++) {
+for (let hour = 0; hour < 48; hour++) {
   await clock.until(live(), 2 * 60 * minute, `hour ${hour}`);
   heaps.push((await held()).heap);
 }
