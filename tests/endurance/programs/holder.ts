@@ -20,14 +20,22 @@ interface Subject {
 
 const subjects: Readonly<Record<string, () => Promise<Subject>>> = { bare, kit, broker };
 
-/** An echo server as it is written by hand, with what anybody needs who wants to end it one day. */
+/** Milliseconds of silence after which each of them ends a connection. */
+const idleTimeout = 300_000;
+
+/**
+ * An echo server as it is written by hand, with the least that it needs to end in order, and to get rid of the dead: its
+ * sockets in a set, their errors looked after, and a limit for silence.
+ */
 async function bare(): Promise<Subject> {
   const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
+  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
+    socket.setTimeout(idleTimeout, () => socket.end());
     socket.on("error", () => socket.destroy());
     socket.on("close", () => sockets.delete(socket));
     socket.on("data", (chunk) => socket.write(chunk));
+    socket.on("end", () => socket.end());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", 1_024, resolve));
   return {
@@ -47,12 +55,12 @@ async function kit(): Promise<Subject> {
   const server = await serve(async (connection) => {
     connection.onPhase("goodbye", () => connection.write(bye));
     for await (const chunk of connection.readable) await connection.write(chunk);
-  }, { limits: { connections: 20_000 } });
+  }, { limits: { connections: 20_000, idleTimeout } });
   return { port: portOf(server.address), count: () => server.connections, end: () => server.goodbye() };
 }
 
 async function broker(): Promise<Subject> {
-  const server = await startBroker({ port: 0, limits: { sessions: 20_000 } });
+  const server = await startBroker({ port: 0, sessionExpiry: idleTimeout, limits: { sessions: 20_000 } });
   const count = (): number => server.inspect().sessions.length;
   return { port: portOf(server.address), count, end: () => server.goodbye() };
 }
