@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import { connect, formatFarewell } from "gracewire";
 import { startBroker } from "gracewire/broker";
 import { connection, publishOrder } from "./shared_connection.ts";
+import { main as anyServer } from "./any_server.ts";
 import { type Service, startGroup } from "./group_shutdown.ts";
 import { main as quickstart } from "./quickstart.ts";
 import { main as requestReply } from "./request_reply.ts";
@@ -41,6 +42,17 @@ describe("examples", () => {
     const broker = await startBroker({ port: 0 });
     try {
       expect(await requestReply(broker.url, new AbortController().signal)).toBe("it is twelve o'clock");
+    } finally {
+      await broker.goodbye();
+    }
+  });
+
+  it("any_server publishes, asks back for each message, and ends", async () => {
+    const broker = await startBroker({ port: 0 });
+    try {
+      const bills = await anyServer(broker.url, new AbortController().signal);
+      expect(bills).toEqual(["bread costs 50", "tea costs 30"]);
+      expect(await broker.goodbye()).toMatchObject({ outcome: "clean", messages: { published: 4, returned: 0 } });
     } finally {
       await broker.goodbye();
     }
