@@ -55,6 +55,17 @@ export interface EventMeshConnection extends MessageConnection {
    */
   subscribe(topics: string | readonly string[], options?: EventMeshSubscribeOptions): Promise<Subscription>;
   /**
+   * Asks the server for a sign of life with HEARTBEAT_REQUEST, and resolves with the milliseconds until its answer. Anything
+   * else that the server sends does not count. While there is no connection it rejects at once. An abort only stops the
+   * waiting.
+   *
+   * It goes the way that publishes and requests go; subscriptions have connections of their own, with heartbeats of their own.
+   *
+   * @throws {TimeoutError} after `timeout` milliseconds. @default {5_000}
+   * @throws {ConnectionLostError | ClosedError | PeerError}
+   */
+  ping(options?: OperationOptions): Promise<number>;
+  /**
    * Asks the server which server of its cluster to use; undefined when it recommends none. Servers without meta storage
    * refuse (PeerError). An abort only stops the waiting.
    */
@@ -168,6 +179,10 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
   async recommend(options: OperationOptions = {}): Promise<{ host: string; port: number } | undefined> {
     const info = await this.#publisher.recommend(options);
     return info === undefined ? undefined : { host: info.ip, port: info.port };
+  }
+
+  ping(options: OperationOptions = {}): Promise<number> {
+    return this.#publisher.ping(options);
   }
 
   /** The end waits for subscriptions that are being made: it cancels them, and they free what they have. */

@@ -22,6 +22,8 @@ export type PublishCommand = "ASYNC_MESSAGE_TO_SERVER" | "BROADCAST_MESSAGE_TO_S
 export interface Outgoing {
   readonly topic: string;
   readonly template: FrameTemplate;
+  /** Identity of a CloudEvent; undefined where `seq` is the identity. */
+  readonly id: string | undefined;
   body: string;
 }
 
@@ -65,7 +67,7 @@ export class Composer {
     const { id, retry } = options;
     const event = this.#event(topic, data, options, retry === "unknown" ? id ?? randomUUID() : id);
     const template = this.#templates[cmd];
-    return { topic, template, body: this.#encode(event, "publish to", template) };
+    return { topic, template, id: event.id, body: this.#encode(event, "publish to", template) };
   }
 
   /** @throws {TypeError | MessageTooLargeError} it cannot be sent. */
@@ -79,7 +81,7 @@ export class Composer {
     const ttl = ttlOf(timeout);
     const template = this.#templates.REQUEST_TO_SERVER;
     const body = this.#encode(withTtl(event, ttl), "request an answer of", template);
-    return { topic, template, body, event, ttl, deadline: now() + timeout };
+    return { topic, template, id: event.id, body, event, ttl, deadline: now() + timeout };
   }
 
   /** The body of a request, with the time that its caller still waits. */

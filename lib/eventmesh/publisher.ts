@@ -11,6 +11,7 @@ import type {
 } from "../messaging/connection.ts";
 import { DeliveredMessage, type Message } from "../messaging/message.ts";
 import { Answerer } from "./answerer.ts";
+import { Confirmations } from "./confirmation.ts";
 import { explain, Refusal, refusalOf, unreadable } from "./failure.ts";
 import { IncomingMessage } from "./incoming.ts";
 import { Link, type LinkHandler } from "./link.ts";
@@ -29,6 +30,7 @@ import { decodeRecommendation, type Packet, PUBLISH_WINDOW, type RedirectInfo } 
 /** Publishes that may be unconfirmed at a time where the server says nothing: the runtime's `upstreamBufferSize`. */
 const defaultWindow = 20;
 const recommendation = "ask for a recommendation";
+const ping = "ping the server";
 
 /** What all exchanges of a publisher have in common. */
 type AnyExchange = Pick<
@@ -44,8 +46,10 @@ export class Publisher {
   readonly #composer: Composer;
   readonly #answerer: Answerer;
   readonly #publishes: Exchange<Outgoing, void>;
+  readonly #confirmations: Confirmations;
   readonly #requests: Exchange<OutgoingRequest, Message>;
   readonly #recommendations: Exchange<undefined, RedirectInfo | undefined>;
+  readonly #pings: Exchange<undefined, undefined>;
   readonly #exchanges: readonly AnyExchange[];
   #session: Session | undefined = undefined;
 
@@ -63,6 +67,7 @@ export class Publisher {
       describe: ({ topic }) => `publish to "${topic}"`,
       write: (seq, { template, body }) => this.#session!.sendTemplated(template, seq, body),
     });
+    this.#confirmations = new Confirmations(this.#publishes);
     this.#requests = new Exchange({
       ...shared,
       describe: ({ topic }) => `request an answer of "${topic}"`,
@@ -78,7 +83,12 @@ export class Publisher {
         this.#session!.send({ cmd: "RECOMMEND_REQUEST", seq: String(seq) }, body);
       },
     });
-    this.#exchanges = [this.#publishes, this.#requests, this.#recommendations];
+    this.#pings = new Exchange({
+      ...shared,
+      describe: () => ping,
+      write: (seq) => this.#session!.send({ cmd: "HEARTBEAT_REQUEST", seq: String(seq) }),
+    });
+    this.#exchanges = [this.#publishes, this.#requests, this.#recommendations, this.#pings];
     this.#link = new Link({ context, route, purpose: "pub", group, lifecycle, handler: this.#handler() });
   }
 
@@ -135,6 +145,17 @@ export class Publisher {
     }
   }
 
+  async ping(options: OperationOptions): Promise<number> {
+    const submit = resolvePublish(options, 5_000);
+    const start = now();
+    try {
+      await this.#pings.submit(undefined, { ...submit, offline: "fail" });
+    } catch (error) {
+      throw explain(error, ping);
+    }
+    return now() - start;
+  }
+
   /** Refuses what is new. */
   stop(): void {
     for (const exchange of this.#exchanges) exchange.stop(this.#refusal);
@@ -181,6 +202,7 @@ export class Publisher {
       packet: (packet, session) => this.#packet(packet, session),
       opened: (session) => {
         this.#session = session;
+        this.#confirmations.reset();
         this.#publishes.window = this.#context.options.window ?? advertisedWindow(session);
         each((exchange) => exchange.open(session.epoch));
       },
@@ -205,7 +227,7 @@ export class Publisher {
     switch (packet.command) {
       case "ASYNC_MESSAGE_TO_SERVER_ACK":
       case "BROADCAST_MESSAGE_TO_SERVER_ACK":
-        settle(this.#publishes, packet, () => undefined);
+        settle(this.#publishes, packet, () => undefined, this.#confirmations.seqOf(packet));
         break;
       case "RESPONSE_TO_CLIENT":
         this.#answerer.acknowledge(packet, "RESPONSE_TO_CLIENT_ACK", session);
@@ -214,6 +236,9 @@ export class Publisher {
       case "RECOMMEND_RESPONSE":
         settle(this.#recommendations, packet, decodeRecommendation);
         break;
+      case "HEARTBEAT_RESPONSE":
+        settle(this.#pings, packet, () => undefined);
+        break;
     }
   }
 }
@@ -221,17 +246,21 @@ export class Publisher {
 /** Milliseconds that a server may be early, as it is told whole ones. */
 const ttlRounding = 2;
 
-function settle<P, T>(exchange: Exchange<P, T>, packet: Packet, read: (packet: Packet) => T): void {
-  const { code, seqNumber } = packet;
+function settle<P, T>(
+  exchange: Exchange<P, T>,
+  packet: Packet,
+  read: (packet: Packet) => T,
+  seq: number = packet.seqNumber,
+): void {
   let value: T;
   try {
-    if (code !== 0) return exchange.refuse(seqNumber, refusalOf(packet));
+    if (packet.code !== 0) return exchange.refuse(seq, refusalOf(packet));
     value = read(packet);
   } catch (error) {
     const refusal: Refusal = unreadable(packet, error as Error);
-    return exchange.refuse(seqNumber, refusal);
+    return exchange.refuse(seq, refusal);
   }
-  exchange.settle(seqNumber, value);
+  exchange.settle(seq, value);
 }
 
 function replyOf(packet: Packet): Message {

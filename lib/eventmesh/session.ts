@@ -269,6 +269,8 @@ export class Session {
     if (command === undefined) return;
     if (answers.has(command)) {
       this.#answer(packet);
+      // Or the answer to a ping: sequence numbers are never used twice.
+      if (command === "HEARTBEAT_RESPONSE") this.#handler.packet(packet, this);
     } else if (command === "SERVER_GOODBYE_REQUEST" || command === "REDIRECT_TO_CLIENT") {
       this.dismissal ??= packet;
       this.#handler.leaving(this, packet);

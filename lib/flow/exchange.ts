@@ -120,6 +120,13 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     return this.#written.size - this.#tombstones;
   }
 
+  /** The number that a payload was written under: looked for at `guess`, then everywhere. */
+  find(guess: number, matches: (payload: P, seq: number) => boolean): number | undefined {
+    const operation = this.#written.get(guess);
+    if (operation !== undefined && matches(operation.payload, guess)) return guess;
+    return this.#written.find(({ payload, seq }) => matches(payload, seq))?.seq;
+  }
+
   /** There is a connection: what waits is written. Connections are numbered, rising. */
   open(epoch: number = this.#epoch + 1): void {
     this.#open = true;

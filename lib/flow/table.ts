@@ -57,13 +57,18 @@ export class SequenceTable<T> {
     return value;
   }
 
-  /** Whether one of the held values is like that. Looks at all slots: for cold paths. */
-  some(matches: (value: T) => boolean): boolean {
-    if (this.#size === 0) return false;
+  /** A held value that is like that. Looks at all slots: for cold paths. */
+  find(matches: (value: T) => boolean): T | undefined {
+    if (this.#size === 0) return undefined;
     for (let slot = 0; slot <= this.#mask; slot++) {
-      if (this.#keys[slot] !== 0 && matches(this.#values[slot]!)) return true;
+      if (this.#keys[slot] !== 0 && matches(this.#values[slot]!)) return this.#values[slot];
     }
-    return [...this.#overflow.values()].some(matches);
+    return [...this.#overflow.values()].find(matches);
+  }
+
+  /** Whether one of the held values is like that. */
+  some(matches: (value: T) => boolean): boolean {
+    return this.find(matches) !== undefined;
   }
 
   /** All that is held, in the order of the sequence numbers; the table is empty afterwards. */

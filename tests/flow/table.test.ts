@@ -85,6 +85,7 @@ describe("SequenceTable", () => {
             } else if (step.type === "some") {
               const wanted = model.get(step.at);
               expect(table.some((value) => value === wanted)).toBe(wanted !== undefined);
+              expect(table.find((value) => value === wanted)).toBe(wanted);
             } else {
               expect(table.drain()).toEqual([...model.values()]);
               model.clear();

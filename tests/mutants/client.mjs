@@ -4,6 +4,7 @@
  * @module
  */
 const test = (/** @type {string} */ name) => `tests/eventmesh/client/${name}.test.ts`;
+const confirmation = [test("confirmation")];
 const connect = [test("connect")];
 const goodbye = [test("goodbye")];
 const leaving = [test("leaving")];
@@ -24,6 +25,34 @@ const subscribeEnds = [test("subscribe_ends")];
 
 /** @type {import("./run/lists.mjs").Mutant[]} */
 export default [
+  {
+    name: "I7: an acknowledgement is for the publish that its seq names, whatever was stored",
+    file: "lib/eventmesh/confirmation.ts",
+    find: "return seq ?? (this.#named ? NaN : seqNumber);",
+    put: "return seqNumber;",
+    tests: confirmation,
+  },
+  {
+    name: "I7: the acknowledgement of another client confirms a publish",
+    file: "lib/eventmesh/confirmation.ts",
+    find: "    if (seq !== undefined) this.#named = true;\n",
+    put: "",
+    tests: confirmation,
+  },
+  {
+    name: "an acknowledgement whose body has another id is for nobody",
+    file: "lib/eventmesh/confirmation.ts",
+    find: "(this.#named ? NaN : seqNumber)",
+    put: "NaN",
+    tests: confirmation,
+  },
+  {
+    name: "of publishes with one id the first is always meant",
+    file: "lib/flow/exchange.ts",
+    find: "    if (operation !== undefined && matches(operation.payload, guess)) return guess;\n",
+    put: "",
+    tests: confirmation,
+  },
   {
     name: "I15: a session whose hello was refused stays open",
     file: "lib/eventmesh/opening.ts",

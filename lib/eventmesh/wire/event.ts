@@ -80,6 +80,13 @@ export function peekTopic(protocol: EventProtocol, body: Uint8Array): string | u
   return undefined;
 }
 
+/** Finds the id in the body of an acknowledgement: the runtime dumps the event that it has stored. Undefined when there is none. */
+export function peekEventId(body: Uint8Array): string | undefined {
+  const members = new Members(body);
+  while (members.next()) if (members.is("id")) return members.string;
+  return undefined;
+}
+
 function wrong(field: string, value: unknown, wanted: string): TypeError {
   const is = typeof value === "string"
     ? JSON.stringify(value)

@@ -74,7 +74,7 @@ export function headerEnd(header: Omit<Header, "seq">): string {
 
 /**
  * Reads a header as tolerantly as the Java implementation does: unknown keys are ignored, the last of two equal keys
- * wins, a command may be its number, `seq` a number, `code` a numeric string. Beyond it, `command` stands in for a missing
+ * wins, a command may be its number, as text too, `seq` a number, `code` a numeric string. Beyond it, `command` stands in for a missing
  * `cmd`, and a command of an unknown name is no error. Throws ProtocolError when the bytes are no header at all.
  */
 export function decodeHeader(
@@ -105,7 +105,9 @@ export function decodeHeader(
 }
 
 function commandName(value: unknown): string {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") {
+    return /^[0-9]{1,2}$/.test(value) ? COMMANDS[Number(value)]?.name ?? value : value;
+  }
   if (value === undefined || value === null) return "";
   if (typeof value === "number") return COMMANDS[value]?.name ?? String(value);
   throw refused("its command is not a string");

@@ -34,7 +34,7 @@ export { decodeRecommendation, decodeRedirect, encodeRecommendation, encodeRedir
 export { commandInfo, COMMANDS, isCommand, OPStatus } from "./commands.ts";
 export { FrameDecoder } from "./decoder.ts";
 export { FrameWriter } from "./encoder.ts";
-export { decodeEvent, encodeEvent, eventProtocol, peekTopic, SELECTORS } from "./event.ts";
+export { decodeEvent, encodeEvent, eventProtocol, peekEventId, peekTopic, SELECTORS } from "./event.ts";
 export { DELIVERY_COUNT, PUBLISH_WINDOW } from "./extensions.ts";
 export { HEADER_AT, MAX_FRAME, MAX_SEQ, SEQ_DIGITS } from "./limits.ts";
 export { Packet } from "./packet.ts";

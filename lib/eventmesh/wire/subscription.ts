@@ -18,7 +18,7 @@ export interface SubscriptionItem {
   readonly type?: SubscriptionType | undefined;
 }
 
-/** A topic as a peer sent it. The topic may be empty. */
+/** A topic as a peer sent it. The topic may be empty; a number becomes text, as in the runtime. */
 export interface ReceivedSubscriptionItem {
   readonly topic: string;
   /** Missing becomes CLUSTERING. */
@@ -53,7 +53,10 @@ const remote = v.object({
       v.pipe(
         record,
         v.object({
-          topic: v.nullish(v.string("a string"), ""),
+          topic: v.pipe(
+            v.nullish(v.union([v.string(), v.number(), v.boolean()], "a string"), ""),
+            v.transform(String),
+          ),
           mode: v.nullish(mode, "CLUSTERING"),
           type: v.nullish(type, "ASYNC"),
         }),

@@ -4,6 +4,7 @@ import { VERSION } from "../../../lib/version.ts";
 import { abortReasons, countedAbort } from "../../support/signals.ts";
 import {
   client,
+  clientGate,
   failure,
   fake,
   holdTime,
@@ -17,6 +18,8 @@ import {
   watch,
 } from "./kit.ts";
 import { until } from "../../support/until.ts";
+
+clientGate();
 
 /** A port where nobody listens. */
 const nowhere = "eventmesh://127.0.0.1:9";

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ConnectError } from "../../../lib/errors.ts";
-import { client, failure, fake, openStreams, pair, partClean, quick } from "./kit.ts";
+import { client, clientGate, failure, fake, openStreams, pair, partClean, quick } from "./kit.ts";
+
+clientGate();
 
 /** Bytes of an answer of the fake server, about. */
 const answerSize = 150;

@@ -2,7 +2,19 @@ import { describe, expect, it } from "vitest";
 import type { ClosedError } from "../../../lib/errors.ts";
 import { abortReasons, countedAbort } from "../../support/signals.ts";
 import { turns, until } from "../../support/until.ts";
-import { balanced, failure, holdTime, openStreams, pair, partClean, pass, settled } from "./kit.ts";
+import {
+  balanced,
+  clientGate,
+  failure,
+  holdTime,
+  openStreams,
+  pair,
+  partClean,
+  pass,
+  settled,
+} from "./kit.ts";
+
+clientGate();
 
 describe("goodbye", () => {
   it("ends subscriptions first, tells every server, and reports", async () => {

@@ -6,6 +6,7 @@ import { turns, until } from "../../support/until.ts";
 import {
   balanced,
   client,
+  clientGate,
   failure,
   fake,
   holdTime,
@@ -18,6 +19,8 @@ import {
   pass,
   watch,
 } from "./kit.ts";
+
+clientGate();
 
 describe("goodbye while the connection is reconnecting", () => {
   it("stops the attempts, refuses what waits, and is a failure", async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { turns, until } from "../../support/until.ts";
-import { balanced, failure, holdTime, openStreams, pair, pass } from "./kit.ts";
+import { balanced, clientGate, failure, holdTime, openStreams, pair, pass } from "./kit.ts";
+
+clientGate();
 
 describe("goodbye to a peer", () => {
   it.each([

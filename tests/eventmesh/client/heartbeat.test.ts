@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { PeerError, TimeoutError } from "../../../lib/errors.ts";
 import { turns } from "../../support/until.ts";
-import { balanced, holdTime, pair, partClean, pass, watch } from "./kit.ts";
+import { balanced, clientGate, holdTime, pair, partClean, pass, watch } from "./kit.ts";
+
+clientGate();
 
 describe("heartbeats", () => {
   it("go out every 20 s on every connection, whatever else is sent", async () => {

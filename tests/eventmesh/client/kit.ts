@@ -1,4 +1,4 @@
-import { afterEach, expect, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 import {
   connect,
   type EventMeshConnection,
@@ -21,18 +21,29 @@ const dialled = new Set<Transport>();
 const servers: FakeServer[] = [];
 const connections: EventMeshConnection[] = [];
 
-leakGate();
+let gated = false;
 
-afterEach(async () => {
-  vi.useRealTimers();
-  // Most tests have ended their connections by now; what a failed one has left is cut.
-  await Promise.all(connections.splice(0).map((connection) => connection.goodbye({ grace: 0 })));
-  await Promise.all(servers.splice(0).map((server) => server.close()));
-  expect(network.open(), "what is left in the network").toEqual({ sockets: 0, listeners: 0, timers: 0 });
-});
+/** Holds every test of a file to leaving nothing, and frees what it has left. Call it once, at the top of the file. */
+export function clientGate(): void {
+  leakGate();
+  beforeAll(() => void (gated = true));
+  afterAll(() => void (gated = false));
+  afterEach(async () => {
+    vi.useRealTimers();
+    // Most tests have ended their connections by now; what a failed one has left is cut.
+    await Promise.all(connections.splice(0).map((connection) => connection.goodbye({ grace: 0 })));
+    await Promise.all(servers.splice(0).map((server) => server.close()));
+    expect(network.open(), "what is left in the network").toEqual({ sockets: 0, listeners: 0, timers: 0 });
+  });
+}
+
+function mustBeGated(): void {
+  if (!gated) throw new TypeError("Cannot start a server or a client: this file has not called clientGate()");
+}
 
 /** A server in memory, gone after the test. */
 export async function fake(options: Partial<FakeServerOptions> = {}): Promise<FakeServer> {
+  mustBeGated();
   const server = await startFakeServer({ network, ...options });
   servers.push(server);
   return server;
@@ -43,6 +54,7 @@ export async function client(
   server: FakeServer | readonly FakeServer[] | string | readonly string[],
   options: EventMeshOptions = {},
 ): Promise<EventMeshConnection> {
+  mustBeGated();
   const list = Array.isArray(server) ? server : [server];
   const urls = list.map((one: FakeServer | string) => one instanceof FakeServer ? one.url : one);
   const connection = await connect(urls, { network, reconnect: quick, ...options });

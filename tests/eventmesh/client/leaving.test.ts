@@ -1,7 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { memoryNetwork } from "../../../lib/net/mod.ts";
 import { turns, until } from "../../support/until.ts";
-import { balanced, client, failure, fake, holdTime, pair, partClean, pass, texts } from "./kit.ts";
+import {
+  balanced,
+  client,
+  clientGate,
+  failure,
+  fake,
+  holdTime,
+  pair,
+  partClean,
+  pass,
+  texts,
+} from "./kit.ts";
+
+clientGate();
 
 describe("a session that is left", () => {
   it("is cut 2 s after its goodbye when that is not answered, and the next one is sought", async () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Message } from "../../../lib/messaging/mod.ts";
 import { until } from "../../support/until.ts";
-import { balanced, client, failure, fake, pair, partClean, settled } from "./kit.ts";
+import { balanced, client, clientGate, failure, fake, pair, partClean, settled } from "./kit.ts";
+
+clientGate();
 
 describe("a goodbye of our own in the middle of a move", () => {
   it("cancels the search for a successor and tells the server that is left", async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { MessageTooLargeError, PeerError } from "../../../lib/errors.ts";
-import { failure, pair, partClean, settled } from "./kit.ts";
+import { clientGate, failure, pair, partClean, settled } from "./kit.ts";
+
+clientGate();
 
 describe("publish", () => {
   it("resolves when the server has confirmed, and not before", async () => {

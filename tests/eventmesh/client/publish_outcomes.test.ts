@@ -2,7 +2,20 @@ import { describe, expect, it } from "vitest";
 import { type ClosedError, ConnectionLostError, PeerError, TimeoutError } from "../../../lib/errors.ts";
 import { abortReasons, countedAbort } from "../../support/signals.ts";
 import { until } from "../../support/until.ts";
-import { balanced, client, failure, fake, holdTime, pair, partClean, pass, settled } from "./kit.ts";
+import {
+  balanced,
+  client,
+  clientGate,
+  failure,
+  fake,
+  holdTime,
+  pair,
+  partClean,
+  pass,
+  settled,
+} from "./kit.ts";
+
+clientGate();
 
 describe("a publish that the server refuses", () => {
   it("rejects with what was refused and why", async () => {

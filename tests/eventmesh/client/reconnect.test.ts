@@ -2,7 +2,21 @@ import { describe, expect, it } from "vitest";
 import { ConnectionLostError, PeerError } from "../../../lib/errors.ts";
 import type { Message } from "../../../lib/messaging/mod.ts";
 import { until } from "../../support/until.ts";
-import { balanced, client, failure, fake, holdTime, pair, partClean, pass, quick, watch } from "./kit.ts";
+import {
+  balanced,
+  client,
+  clientGate,
+  failure,
+  fake,
+  holdTime,
+  pair,
+  partClean,
+  pass,
+  quick,
+  watch,
+} from "./kit.ts";
+
+clientGate();
 
 describe("a connection that is lost", () => {
   it("comes back with a hello of its own, and tells of it", async () => {

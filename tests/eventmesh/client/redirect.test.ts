@@ -6,6 +6,7 @@ import { turns, until } from "../../support/until.ts";
 import {
   balanced,
   client,
+  clientGate,
   failure,
   fake,
   holdTime,
@@ -18,6 +19,8 @@ import {
   texts,
   watch,
 } from "./kit.ts";
+
+clientGate();
 
 describe("a redirect", () => {
   async function two(

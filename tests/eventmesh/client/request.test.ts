@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { ConnectionLostError, MessageTooLargeError, PeerError, TimeoutError } from "../../../lib/errors.ts";
 import type { EventMeshHeader } from "../../../lib/eventmesh/mod.ts";
 import { answerRequest } from "../../support/fake_request.ts";
-import { failure, holdTime, pair, partClean, pass, settled } from "./kit.ts";
+import { clientGate, failure, holdTime, pair, partClean, pass, settled } from "./kit.ts";
+
+clientGate();
 
 describe("request", () => {
   it("resolves with the reply, and acknowledges it", async () => {

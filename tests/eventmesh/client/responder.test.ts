@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { ConnectionLostError } from "../../../lib/errors.ts";
 import { until } from "../../support/until.ts";
-import { failure, pair, partClean, take, watch } from "./kit.ts";
+import { clientGate, failure, pair, partClean, take, watch } from "./kit.ts";
+
+clientGate();
 
 describe("a responder", () => {
   const correlation = {

@@ -4,6 +4,7 @@ import { turns, until } from "../../support/until.ts";
 import {
   balanced,
   client,
+  clientGate,
   failure,
   fake,
   holdTime,
@@ -14,6 +15,8 @@ import {
   texts,
   watch,
 } from "./kit.ts";
+
+clientGate();
 
 describe("a server that says goodbye", () => {
   it("is left in order, and only then sought again, when it is the only one", async () => {

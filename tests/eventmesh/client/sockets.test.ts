@@ -11,7 +11,9 @@ import { differs } from "../../support/env.ts";
 import { type FakeServer, startFakeServer } from "../../support/fake_server.ts";
 import { leakGate } from "../../support/leak.ts";
 import { until } from "../../support/until.ts";
-import { balanced, failure, quick } from "./kit.ts";
+import { balanced, clientGate, failure, quick } from "./kit.ts";
+
+clientGate();
 
 const gate = leakGate();
 

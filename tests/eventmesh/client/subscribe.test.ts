@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { EventMeshHeader } from "../../../lib/eventmesh/mod.ts";
-import { balanced, pair, partClean, take, watch } from "./kit.ts";
+import { balanced, clientGate, pair, partClean, take, watch } from "./kit.ts";
+
+clientGate();
 
 describe("subscribe", () => {
   it("uses a connection of its own: hello, subscribe, listen, each after the answer to the one before", async () => {

@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { ClosedError, OverflowError, PeerError, TimeoutError } from "../../../lib/errors.ts";
 import { abortReasons, countedAbort } from "../../support/signals.ts";
 import { turns, until } from "../../support/until.ts";
-import { balanced, failure, holdTime, openStreams, pair, partClean, pass } from "./kit.ts";
+import { balanced, clientGate, failure, holdTime, openStreams, pair, partClean, pass } from "./kit.ts";
+
+clientGate();
 
 describe("a subscribe that fails", () => {
   it.each(["SUBSCRIBE_REQUEST", "LISTEN_REQUEST"] as const)(

@@ -172,6 +172,7 @@ describe("a subscription", () => {
     expect(decodeSubscription(subscribe('{"topicList":[{"topic":null,"x":1}]}'))).toMatchObject([{
       topic: "",
     }]);
+    expect(decodeSubscription(subscribe('{"topicList":[{"topic":42}]}'))).toMatchObject([{ topic: "42" }]);
     expect(decodeSubscription(subscribe('{"topicList":[{"topic":"T","mode":"UNRECOGNIZED"}]}')))
       .toMatchObject([{ mode: "UNRECOGNIZED" }]);
   });

@@ -120,6 +120,11 @@ describe("FrameDecoder accepts", () => {
       name: "hello_request",
     }],
     ["a command by its number", '{"cmd":2}', "", { command: "HELLO_REQUEST", name: "HELLO_REQUEST" }],
+    ["a command by its number as text", '{"cmd":"0"}', "", {
+      command: "HEARTBEAT_REQUEST",
+      name: "HEARTBEAT_REQUEST",
+    }],
+    ["a text that is no command's number", '{"cmd":"37"}', "", { command: undefined, name: "37" }],
     ["a number that is no command", '{"cmd":37}', "", { command: undefined, name: "37" }],
     ["no command, with a body", '{"seq":"1"}', "x", {
       command: undefined,

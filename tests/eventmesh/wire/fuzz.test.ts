@@ -8,6 +8,7 @@ import {
   decodeUserAgent,
   FrameDecoder,
   type Packet,
+  peekEventId,
   peekTopic,
   withProperties,
 } from "../../../lib/eventmesh/wire/mod.ts";
@@ -39,6 +40,7 @@ const readers: readonly ((packet: Packet) => unknown)[] = [
   decodeRecommendation,
   (packet) => decodeEvent("cloudevents", packet.body),
   (packet) => decodeEvent("eventmeshmessage", packet.body),
+  (packet) => peekEventId(packet.body),
   (packet) => peekTopic("cloudevents", packet.body),
   (packet) => peekTopic("eventmeshmessage", packet.body),
   (packet) => withProperties("cloudevents", packet.body, { a: "1" }),
