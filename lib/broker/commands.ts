@@ -54,9 +54,10 @@ export function dispatch(session: Session, packet: Packet): void {
       `Cannot answer ${command}: its seq has ${seq.length} characters, must have at most ${maxSeq}`;
     throw new ProtocolError(message, { offset: 0 });
   }
-  if (session.identity === undefined && !open.has(command)) return session.refuse(packet, NO_SESSION);
   const handler = handlers[command];
-  if (handler === undefined) session.refuse(packet, UNHANDLED, command);
+  if (session.identity === undefined && !open.has(command)) {
+    session.refuse(packet, NO_SESSION, handler === undefined ? command : undefined);
+  } else if (handler === undefined) session.refuse(packet, UNHANDLED, command);
   else handler(session, packet);
 }
 

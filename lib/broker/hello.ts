@@ -11,12 +11,13 @@ import type { Session } from "./session.ts";
 /** Longest name of a group, in characters. */
 const maxGroup = 1_024;
 
-/** HELLO_REQUEST: the client says who it is. The first one counts; further ones change nothing. */
+/** HELLO_REQUEST: the client says who it is. The first one counts; further ones must be good, and change nothing. */
 export function hello(session: Session, packet: Packet): void {
-  if (session.identity !== undefined) return session.succeed(packet, welcomeProperties(session));
   if (session.greeting) return session.refuse(packet, refused("hello is being processed"));
-  const agent = readAgent(session, packet);
+  const known = session.identity !== undefined;
+  const agent = session.closing && !known ? notRunning : readAgent(session, packet);
   if (typeof agent === "string") return turnAway(session, packet, agent);
+  if (known) return session.succeed(packet, welcomeProperties(session));
   const { authenticate } = session.settings;
   if (authenticate === undefined) return admit(session, packet, agent);
   const controller = new AbortController();
@@ -62,7 +63,6 @@ function turnAway(session: Session, packet: Packet, why: string): void {
 
 /** The user agent, with the address that the connection has, or what is wrong with it. */
 function readAgent(session: Session, packet: Packet): ReceivedUserAgent | string {
-  if (session.closing) return notRunning;
   try {
     const agent = decodeUserAgent(packet);
     if (agent === undefined) return missing("user agent");

@@ -1,5 +1,6 @@
 import { type EventProtocol, type Packet, peekTopic, withProperties } from "../eventmesh/wire/mod.ts";
 import { propertyOf, readEnvelope } from "./envelope.ts";
+import { enclosed, hasExtras } from "./extras.ts";
 import { CLOSING, missing, refused, tooLarge } from "./refusals.ts";
 import type { Session } from "./session.ts";
 import { MAX_TOPIC } from "./subscriber.ts";
@@ -56,13 +57,19 @@ export function respond({ core, settings }: Session, packet: Packet): void {
 function tryPublish({ core, settings }: Session, packet: Packet): string | undefined {
   const { name: protocol, refusal } = checkSelectors(packet);
   if (protocol === undefined) return refusal;
-  const { body } = packet;
+  let { body } = packet;
   if (body.length > settings.maxMessageSize) return tooLarge(settings.maxMessageSize);
+  const extras = hasExtras(packet);
   let topic: string | undefined;
-  if (settings.validate) {
+  if (settings.validate || extras) {
     const envelope = readEnvelope(protocol, body);
     if (typeof envelope === "string") return envelope;
     topic = envelope.topic;
+    if (extras) {
+      const full = enclosed(packet, protocol, envelope);
+      if (typeof full === "string") return full;
+      body = full;
+    }
   } else {
     topic = peekTopic(protocol, body);
   }
@@ -73,10 +80,11 @@ function tryRequest(session: Session, packet: Packet): string | undefined {
   const { core, settings } = session;
   const { name: protocol, refusal } = checkSelectors(packet);
   if (protocol === undefined) return refusal;
-  const { body } = packet;
-  if (body.length > settings.maxMessageSize) return tooLarge(settings.maxMessageSize);
-  const envelope = readEnvelope(protocol, body);
+  if (packet.bodyLength > settings.maxMessageSize) return tooLarge(settings.maxMessageSize);
+  const envelope = readEnvelope(protocol, packet.body);
   if (typeof envelope === "string") return envelope;
+  const body = hasExtras(packet) ? enclosed(packet, protocol, envelope) : packet.body;
+  if (typeof body === "string") return body;
   const { topic } = envelope;
   const given = propertyOf(envelope, "ttl");
   const ttl = given === undefined

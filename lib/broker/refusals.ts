@@ -29,6 +29,13 @@ export function missing(what: string): string {
   return `java.lang.NullPointerException: ${what} is missing`;
 }
 
+/** A property that no event can have. */
+export function abnormalProperty(name: string): string {
+  return `org.apache.eventmesh.protocol.api.exception.ProtocolHandleException: Abnormal propKey: ${
+    name.slice(0, 64)
+  }`;
+}
+
 /** A refusal that the runtime has no words for. */
 export function refused(why: string): string {
   return `java.lang.Exception: ${why}`;

@@ -52,6 +52,19 @@ describe("a command", () => {
     await client.settled();
   });
 
+  it("that only a server sends is refused by its own name before hello, too", async () => {
+    await mesh.start();
+    const client = await mesh.connect();
+    for (const { name } of COMMANDS) {
+      if (handled.includes(name)) continue;
+      expect(await client.request(name)).toMatchObject({
+        command: name,
+        code: 1,
+        description: "java.lang.Exception: no session is found",
+      });
+    }
+  });
+
   it("RECOMMEND is refused as without a registry, before and after hello", async () => {
     await mesh.start();
     const refusal = {
@@ -94,6 +107,15 @@ describe("subscribe and listen", () => {
     await client.request("LISTEN_REQUEST");
     await client.subscribe(["t"]);
     await (await mesh.publisher()).publish("t", "hello");
+    expect((await client.settled()).map(dataOf)).toEqual(["hello"]);
+  });
+
+  it("take a number for the name of a topic", async () => {
+    await mesh.start();
+    const client = await mesh.open({ group: "g" });
+    expect(await client.request("SUBSCRIBE_REQUEST", '{"topicList":[{"topic":42}]}')).toMatchObject(SUCCESS);
+    await client.request("LISTEN_REQUEST");
+    await (await mesh.publisher()).publish("42", "hello");
     expect((await client.settled()).map(dataOf)).toEqual(["hello"]);
   });
 

@@ -63,6 +63,16 @@ describe("hello", () => {
     expect(mesh.broker.inspect().sessions).toMatchObject([{ group: "first", purpose: "sub" }]);
   });
 
+  it("that is wrong is refused the second time as well, and ends the session", async () => {
+    await mesh.start();
+    const client = await mesh.open({ group: "first" });
+    const answer = await client.request("HELLO_REQUEST", '{"version":"2.0","purpose":"sub"}');
+    expect(answer).toMatchObject({ code: 1, description: "java.lang.Exception: client group is blank" });
+    await client.untilEnded();
+    await client.end();
+    await until(() => mesh.broker.inspect().sessions.length === 0);
+  });
+
   it("is refused when there are too many groups of subscribers", async () => {
     await mesh.start({ limits: { groups: 1 } });
     await mesh.open({ group: "one" });

@@ -1,0 +1,36 @@
+import { type EventProtocol, type Packet, withProperties } from "../eventmesh/wire/mod.ts";
+import { scalarText } from "../eventmesh/wire/json.ts";
+import { isPropertyName as isFree } from "../eventmesh/wire/properties.ts";
+import { type Envelope, isPropertyName } from "./envelope.ts";
+import { abnormalProperty } from "./refusals.ts";
+
+/** Properties of a header that say how its body is to be read. */
+const selectors: ReadonlySet<string> = new Set(["protocoltype", "protocolversion", "protocoldesc"]);
+
+/** Whether the header of a message has properties of its own. Most have none. */
+export function hasExtras({ properties }: Packet): boolean {
+  for (const name in properties) if (!selectors.has(name)) return true;
+  return false;
+}
+
+/**
+ * Properties in the header of a message travel with it, as they do with the runtime: they replace extensions of a
+ * CloudEvent, and are replaced by properties of an EventMeshMessage. Returns the body with all of them, or why it cannot
+ * have them.
+ */
+export function enclosed(
+  packet: Packet,
+  protocol: EventProtocol,
+  { properties }: Envelope,
+): Uint8Array | string {
+  const added: Record<string, string> = {};
+  for (const name in packet.properties) {
+    if (selectors.has(name)) continue;
+    const text = scalarText(packet.properties[name]);
+    if (text === undefined || !isPropertyName(name)) return abnormalProperty(name);
+    // Those that say how data is packed belong to the body, and attributes of a CloudEvent are no properties.
+    if (!isFree(name) || protocol === "eventmeshmessage" && Object.hasOwn(properties, name)) continue;
+    added[name] = text;
+  }
+  return withProperties(protocol, packet.body, added);
+}
