@@ -162,7 +162,7 @@ describe("the goodbye of a broker", () => {
   });
 
   it("is welcome to new clients while it is announced, and to none afterwards", async () => {
-    await mesh.start({ announce: 60 });
+    await mesh.start({ announce: 600 });
     const farewell = mesh.broker.goodbye();
     const late = await mesh.subscriber("g", "t");
     expect(await (await mesh.publisher()).publish("t", "hello")).toMatchObject(SUCCESS);

@@ -88,6 +88,8 @@ describe("hello", () => {
     await silent.untilEnded();
     expect(quick.closed).toBe(false);
     await quick.settled();
+    const causes = (await mesh.broker.goodbye()).children.map(({ cause }) => cause);
+    expect(causes).toContain("handshake-timeout");
   });
 
   it("is awaited while the client sends other things", async () => {

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Broker, startBroker } from "../../lib/broker/mod.ts";
+import { lanes } from "./differential/cases.ts";
+import { MAX_SIZE } from "./differential/cases_publish.ts";
+import { compare, type Comparison } from "./differential/compare.ts";
+import { disagreements, forecast, readListed } from "./differential/listed.ts";
+import { play } from "./differential/transcript.ts";
+import { eventMesh, type EventMeshRuntime, startEventMesh, withPeers } from "./peers/mod.ts";
+
+const document = new URL("../../docs/eventmesh_differences.md", import.meta.url);
+
+await withPeers("the broker beside the EventMesh runtime 1.12.0", [eventMesh("1.12.0")], () => {
+  const listed = readListed(readFileSync(document, "utf8"));
+  let comparison: Comparison;
+  let runtime: EventMeshRuntime | undefined;
+  let broker: Broker | undefined;
+
+  beforeAll(async () => {
+    const properties = { "eventMesh.server.maxEventSize": String(MAX_SIZE) };
+    // Its log would have an exception for most of the scripts.
+    const starting = startEventMesh({ version: "1.12.0", properties, log: "ERROR" });
+    const playing = startBroker({ port: 0, limits: { maxMessageSize: MAX_SIZE } }).then((started) => {
+      broker = started;
+      return play(lanes, Number(new URL(started.url).port));
+    });
+    const [one, other] = await Promise.allSettled([starting, playing]);
+    if (one.status === "fulfilled") runtime = one.value;
+    if (one.status === "rejected") throw one.reason;
+    if (other.status === "rejected") throw other.reason;
+    const ours = other.value;
+    comparison = compare(await play(lanes, one.value.port, forecast(listed, ours)), ours);
+  }, 120_000);
+
+  afterAll(async () => {
+    await runtime?.stop();
+    await broker?.goodbye({ grace: 0 });
+  });
+
+  it("differs in nothing but what is listed, and in all of that", () => {
+    expect(disagreements(listed, comparison.differences, comparison.rules).join("\n")).toBe("");
+  });
+});
