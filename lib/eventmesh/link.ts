@@ -149,6 +149,35 @@ export class Link {
     await Promise.all(this.#held().map((session) => session.closed));
   }
 
+  /** Leaves the session in use for a fresh one at the same server; where that cannot be had, it stays. */
+  renew(): void {
+    const session = this.#session;
+    const { lifecycle } = this.#options;
+    if (session === undefined || this.#moving !== undefined) return;
+    if (lifecycle.ending || this.#stop.signal.aborted) return;
+    this.#moving = session;
+    this.#age(session);
+    this.#begin(this.#renew(session));
+  }
+
+  async #renew(session: Session): Promise<void> {
+    const { handler, lifecycle, route } = this.#options;
+    const { signal } = this.#stop;
+    const next = await this.#succeed(route.current);
+    if (next === "over") return;
+    this.#moving = undefined;
+    const there = session === this.#session;
+    if (next === undefined) {
+      if (!there) await this.#reconnect(lossOf(undefined, session.server.text));
+      else if (session.dismissal !== undefined) this.#leaving(session, session.dismissal);
+      return;
+    }
+    if (there) this.#retiring.add(session);
+    this.#adopt(next);
+    if (!there) return;
+    await leaveSession(session, signal, () => handler.quiet(session), (error) => lifecycle.fault(error));
+  }
+
   #held(): Session[] {
     return this.#session === undefined ? [...this.#retiring] : [this.#session, ...this.#retiring];
   }

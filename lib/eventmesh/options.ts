@@ -35,7 +35,10 @@ export interface EventMeshOptions extends AbortOptions {
   /** @default {""} */
   readonly password?: string | undefined;
   readonly token?: string | undefined;
-  /** How messages are written; they are read either way. @default {"eventmeshmessage"} */
+  /**
+   * How messages are written; they are read either way. In `cloudevents` data that is JSON travels as JSON: a runtime parses
+   * it and writes it anew. @default {"eventmeshmessage"}
+   */
   readonly protocol?: EventProtocol | undefined;
   /** Publishes that may be unconfirmed at a time. @default {what the server advertises, else 20} */
   readonly window?: number | undefined;

@@ -65,6 +65,9 @@ export class Publisher {
       ...shared,
       window: window ?? defaultWindow,
       describe: ({ topic }) => `publish to "${topic}"`,
+      // A runtime that misnames an acknowledgement for one that is another client's also gives its place in the session to
+      // that client: a session can run out of places for good.
+      onOvertaken: () => this.#link.renew(),
       write: (seq, { template, body }) => this.#session!.sendTemplated(template, seq, body),
     });
     this.#confirmations = new Confirmations(this.#publishes);
@@ -149,7 +152,9 @@ export class Publisher {
     const submit = resolvePublish(options, 5_000);
     const start = now();
     try {
-      await this.#pings.submit(undefined, { ...submit, offline: "fail" });
+      // While the connection moves to another server, that one will answer.
+      const offline = this.#lifecycle.state === "open" ? "wait" : "fail";
+      await this.#pings.submit(undefined, { ...submit, offline });
     } catch (error) {
       throw explain(error, ping);
     }

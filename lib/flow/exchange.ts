@@ -1,29 +1,22 @@
 import { ConnectionLostError, type PeerError, type SendOutcome, TimeoutError } from "../errors.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
-import type { TimerWheel, WheelTimer } from "../lifecycle/wheel.ts";
-import { backoffDelay, type BackoffOptions } from "./backoff.ts";
+import type { WheelTimer } from "../lifecycle/wheel.ts";
+import { backoffDelay } from "./backoff.ts";
 import { type ExchangeCounts, zeroCounts } from "./counts.ts";
-import { Operation, type OperationOwner, OperationQueue, type SubmitOptions } from "./operation.ts";
+import type { ExchangeOptions } from "./exchange_options.ts";
+import {
+  Operation,
+  type OperationOwner,
+  OperationQueue,
+  outcomeOf,
+  type SubmitOptions,
+  verdictOf,
+} from "./operation.ts";
+import { Overtaken } from "./overtaken.ts";
 import { SequenceTable } from "./table.ts";
 
 export type { ExchangeCounts } from "./counts.ts";
-
-/** What an {@linkcode Exchange} is made of. */
-export interface ExchangeOptions<P> {
-  /** Writes a payload under a sequence number. Called in the order of the calls. What it throws rejects the operation. */
-  write(seq: number, payload: P): void;
-  /** Gives out sequence numbers: positive, rising, never twice. */
-  nextSeq(): number;
-  /** What an operation does, for messages: `publish to "orders"`. */
-  describe(payload: P): string;
-  readonly wheel: TimerWheel;
-  /** Operations that may be with the peer at a time. @default {Infinity} */
-  readonly window?: number | undefined;
-  /** Milliseconds after which a reply that nobody waits for any longer is no longer expected. @default {30_000} */
-  readonly tombstone?: number | undefined;
-  /** Waits before an operation that the peer was too busy for is sent again. */
-  readonly busy?: BackoffOptions | undefined;
-}
+export type { ExchangeOptions } from "./exchange_options.ts";
 
 /**
  * Operations that a peer confirms: they wait for their turn in the window, are written, and settle once, by a reply, a
@@ -45,6 +38,9 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   readonly #written: SequenceTable<Operation<P, T>> = new SequenceTable();
   #window: number;
   #tombstones = 0;
+  /** Those of the written that an earlier connection has: a window is for one connection. */
+  #earlier = 0;
+  readonly #overtaken: Overtaken = new Overtaken();
   #open = false;
   #epoch = 0;
   #writable = true;
@@ -130,6 +126,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   /** There is a connection: what waits is written. Connections are numbered, rising. */
   open(epoch: number = this.#epoch + 1): void {
     this.#open = true;
+    if (epoch !== this.#epoch) this.#earlier = this.#written.size;
     this.#epoch = epoch;
     this.#writable = true;
     this.#pump();
@@ -223,6 +220,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   expired(operation: Operation<P, T>): void {
     if (operation.state === "settled") {
       this.#written.take(operation.seq);
+      this.#freed(operation);
       this.#tombstones--;
       this.#pump();
       return;
@@ -242,7 +240,11 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   }
 
   #mayWrite(): boolean {
-    return this.#open && this.#writable && this.#written.size < this.#window;
+    return this.#open && this.#writable && this.#written.size - this.#earlier < this.#window;
+  }
+
+  #freed({ epoch }: Operation<P, T>): void {
+    if (epoch !== this.#epoch) this.#earlier--;
   }
 
   #pump(): void {
@@ -333,6 +335,8 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
       this.counts.late++;
       return undefined;
     }
+    this.#freed(operation);
+    if (this.#overtaken.replied(this.#window, this.#written, this.#epoch)) this.#options.onOvertaken?.();
     if (operation.state !== "settled") return operation;
     this.counts.late++;
     this.#tombstones--;
@@ -347,7 +351,10 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     for (const operation of this.#written.drain()) {
       if (epoch !== undefined && operation.epoch !== epoch) {
         this.#written.set(operation.seq, operation);
-      } else if (operation.state === "settled") {
+        continue;
+      }
+      this.#freed(operation);
+      if (operation.state === "settled") {
         this.#tombstones--;
         operation.forget();
       } else {
@@ -386,13 +393,4 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     this.#idle = undefined;
     idle.resolve();
   }
-}
-
-function outcomeOf(operation: { readonly sent: boolean }): SendOutcome {
-  return operation.sent ? "unknown" : "not-sent";
-}
-
-/** What counts for an operation that ends without a reply to its last write. */
-function verdictOf(operation: { readonly refused: boolean }): "rejected" | "unconfirmed" {
-  return operation.refused ? "rejected" : "unconfirmed";
 }

@@ -1,3 +1,4 @@
+import type { SendOutcome } from "../errors.ts";
 import type { AbortLink, AbortTarget } from "../lifecycle/abort.ts";
 import { linkAbort } from "../lifecycle/abort.ts";
 import type { TimerWheel, WheelTarget, WheelTimer } from "../lifecycle/wheel.ts";
@@ -139,4 +140,14 @@ export class OperationQueue<P, T> {
     operation.previous = operation.next = undefined;
     this.#size--;
   }
+}
+
+/** What is known of an operation that ends without a reply. */
+export function outcomeOf(operation: { readonly sent: boolean }): SendOutcome {
+  return operation.sent ? "unknown" : "not-sent";
+}
+
+/** What counts for an operation that ends without a reply to its last write. */
+export function verdictOf(operation: { readonly refused: boolean }): "rejected" | "unconfirmed" {
+  return operation.refused ? "rejected" : "unconfirmed";
 }

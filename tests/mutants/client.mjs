@@ -5,6 +5,7 @@
  */
 const test = (/** @type {string} */ name) => `tests/eventmesh/client/${name}.test.ts`;
 const confirmation = [test("confirmation")];
+const renewal = [test("renewal")];
 const connect = [test("connect")];
 const goodbye = [test("goodbye")];
 const leaving = [test("leaving")];
@@ -25,6 +26,22 @@ const subscribeEnds = [test("subscribe_ends")];
 
 /** @type {import("./run/lists.mjs").Mutant[]} */
 export default [
+  {
+    name: "a session that has run out of places is kept",
+    file: "lib/eventmesh/publisher.ts",
+    find: "      onOvertaken: () => this.#link.renew(),\n",
+    put: "",
+    tests: renewal,
+  },
+  {
+    name: "I2: a renewal that fails leaves the connection without a way back",
+    file: "lib/eventmesh/link.ts",
+    find:
+      "    this.#moving = undefined;\n    const there = session === this.#session;\n    if (next === undefined) {\n",
+    put:
+      "    const there = session === this.#session;\n    if (next === undefined) {\n      this.#session = undefined;\n",
+    tests: renewal,
+  },
   {
     name: "I7: an acknowledgement is for the publish that its seq names, whatever was stored",
     file: "lib/eventmesh/confirmation.ts",

@@ -10,6 +10,27 @@ const table = ["tests/flow/table.test.ts"];
 /** @type {import("./run/lists.mjs").Mutant[]} */
 export default [
   {
+    name: "what an earlier connection still owes counts against the window of the next",
+    file: "lib/flow/exchange.ts",
+    find: "    if (epoch !== this.#epoch) this.#earlier = this.#written.size;\n",
+    put: "",
+    tests: exchange,
+  },
+  {
+    name: "a late reply on an earlier connection makes room on the present one",
+    file: "lib/flow/exchange.ts",
+    find: "    if (epoch !== this.#epoch) this.#earlier--;\n",
+    put: "",
+    tests: exchange,
+  },
+  {
+    name: "what has only just been written counts as overtaken",
+    file: "lib/flow/overtaken.ts",
+    find: "if (epoch === connection && seq <= mark) overtaken++;",
+    put: "if (epoch === connection) overtaken++;",
+    tests: exchange,
+  },
+  {
     name: "I7: what an end gives up is not counted",
     file: "lib/flow/exchange.ts",
     find: "      this.counts.refused++;\n      this.#finish(\n",

@@ -19,7 +19,8 @@ export interface WireEvent {
   readonly type?: string | undefined;
   /**
    * What is transported. Both protocols carry text, so bytes that are valid UTF-8 arrive as a string; other bytes arrive as
-   * bytes. Either way they are, as UTF-8, what was published.
+   * bytes. Either way they are, as UTF-8, what was published; only JSON in a CloudEvent is written anew by a runtime, so
+   * that its spaces and the spelling of its numbers may be others.
    */
   readonly data: string | Uint8Array;
   readonly contentType?: string | undefined;

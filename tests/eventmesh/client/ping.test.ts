@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ClosedError, ConnectionLostError, PeerError, TimeoutError } from "../../../lib/errors.ts";
 import { countedAbort } from "../../support/signals.ts";
 import { turns } from "../../support/until.ts";
-import { clientGate, failure, holdTime, pair, partClean, pass } from "./kit.ts";
+import { client, clientGate, failure, fake, holdTime, pair, partClean, pass } from "./kit.ts";
 
 clientGate();
 
@@ -79,6 +79,20 @@ describe("ping", () => {
     const offline = await failure(connection.ping()) as ConnectionLostError;
     expect(offline).toBeInstanceOf(ConnectionLostError);
     expect(offline).toMatchObject({ outcome: "not-sent" });
+  });
+
+  it("waits for the next server while the connection moves there", async () => {
+    const [one, other] = [await fake(), await fake()];
+    const connection = await client(one);
+    other.hold("HELLO_REQUEST");
+    one.last("pub").redirect(other);
+    await other.saw("HELLO_REQUEST");
+    const ping = connection.ping();
+    await turns(3);
+    other.release("HELLO_REQUEST");
+    expect(await ping).toBeGreaterThanOrEqual(0);
+    expect([one, other].map((server) => server.of("HEARTBEAT_REQUEST").length)).toEqual([0, 1]);
+    await partClean(connection);
   });
 
   it("is refused by a connection that has ended, and is waited for by one that ends", async () => {
