@@ -2,6 +2,7 @@ import type { EventProtocol } from "../eventmesh/wire/mod.ts";
 import { SequenceTable } from "../flow/table.ts";
 import type { RunningPhase } from "../lifecycle/running.ts";
 import { now as clock } from "../lifecycle/timer.ts";
+import type { WheelTarget } from "../lifecycle/wheel.ts";
 import { Consumer, type PushSink } from "./consumer.ts";
 import type { Context, DeliverySettings, Timers } from "./context.ts";
 import type { Copy } from "./copy.ts";
@@ -62,15 +63,7 @@ export class Core implements Context, Registry {
     this.#now = now;
     this.#onLoss = onLoss;
     // Every deadline is an input of its own.
-    this.timers = {
-      add: (delay, target) =>
-        timers.add(delay, {
-          onDeadline: () => {
-            this.tick();
-            target.onDeadline();
-          },
-        }),
-    };
+    this.timers = { add: (delay, target) => timers.add(delay, new Deadline(this, target)) };
     this.memory = new Memory(settings.memory);
     this.topics = new Topics(this, settings.topics);
     this.groups = new Groups(settings.groups);
@@ -192,6 +185,21 @@ export class Core implements Context, Registry {
       const unlink = phase.onCut(look);
       this.#watchers.add(look);
     });
+  }
+}
+
+class Deadline implements WheelTarget {
+  readonly #core: Core;
+  readonly #target: WheelTarget;
+
+  constructor(core: Core, target: WheelTarget) {
+    this.#core = core;
+    this.#target = target;
+  }
+
+  onDeadline(): void {
+    this.#core.tick();
+    this.#target.onDeadline();
   }
 }
 

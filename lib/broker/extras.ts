@@ -25,10 +25,9 @@ export function enclosed(
 ): Uint8Array | string {
   const added: Record<string, string> = {};
   for (const name in packet.properties) {
-    if (selectors.has(name)) continue;
     const text = scalarText(packet.properties[name]);
     if (text === undefined || !isPropertyName(name)) return abnormalProperty(name);
-    // Those that say how data is packed belong to the body, and attributes of a CloudEvent are no properties.
+    // Those that say how a body is read or packed belong to it, and attributes of a CloudEvent are no properties.
     if (!isFree(name) || protocol === "eventmeshmessage" && Object.hasOwn(properties, name)) continue;
     added[name] = text;
   }

@@ -66,8 +66,9 @@ export interface BrokerOptions {
   /** Milliseconds that a request waits for its reply when it does not say. @default {3_000} */
   readonly requestTtl?: number | undefined;
   /**
-   * Whether the body of every publish is read, and one that subscribers could not read is refused. Without it only the
-   * topic is looked for, which costs less. Requests and replies are always read. @default {true}
+   * Whether the body of every publish is read, and one that subscribers could not read, or that has properties which the
+   * EventMesh runtime refuses, is refused. Without it only the topic is looked for, which costs less. Requests and replies
+   * are always read. @default {true}
    */
   readonly validate?: boolean | undefined;
 }

@@ -42,8 +42,9 @@ export class Outlet implements OutboxOwner {
   readonly #transport: Transport;
   readonly #owner: OutletOwner;
   readonly #options: OutletOptions;
-  readonly #writer: FrameWriter;
-  readonly #outbox: Outbox;
+  // Both are given up when all is handed over: few of thousands of sessions have something to say at a time.
+  #writer: FrameWriter | undefined = undefined;
+  #outbox: Outbox | undefined = undefined;
   #stalled: WheelTimer | undefined = undefined;
   /** The transport has taken less than it was given. */
   #blocked = false;
@@ -55,8 +56,15 @@ export class Outlet implements OutboxOwner {
     this.#transport = transport;
     this.#owner = owner;
     this.#options = options;
-    this.#writer = new FrameWriter(options);
-    this.#outbox = new Outbox(transport, this.#writer, this);
+  }
+
+  get #frames(): FrameWriter {
+    return this.#writer ??= new FrameWriter(this.#options);
+  }
+
+  /** All is handed over. */
+  onRest(): void {
+    this.#writer = this.#outbox = undefined;
   }
 
   /** The transport asks to wait. */
@@ -73,23 +81,23 @@ export class Outlet implements OutboxOwner {
     if (this.#closed) return;
     const { body, protocol } = message;
     if (deliveries === 1) {
-      this.#writer.templated(messageFrame(command, protocol), seq, body);
+      this.#frames.templated(messageFrame(command, protocol), seq, body);
     } else {
       const properties = { protocoltype: protocol, [DELIVERY_COUNT]: String(deliveries) };
-      this.#writer.frame({ cmd: command, seq: String(seq), properties }, body);
+      this.#frames.frame({ cmd: command, seq: String(seq), properties }, body);
     }
-    this.#outbox.touch();
+    this.#touch();
   }
 
   send(header: Header, body?: string | Uint8Array): void {
     if (this.#closed) return;
-    this.#writer.frame(header, body);
+    this.#frames.frame(header, body);
     this.#written();
   }
 
   sendTemplated(template: FrameTemplate, seq: string, body?: Uint8Array): void {
     if (this.#closed) return;
-    this.#writer.templated(template, seq, body);
+    this.#frames.templated(template, seq, body);
     this.#written();
   }
 
@@ -105,7 +113,7 @@ export class Outlet implements OutboxOwner {
 
   /** Hands over everything now. */
   flush(): void {
-    this.#outbox.flush();
+    this.#outbox?.flush();
   }
 
   /** The transport has room again. */
@@ -118,6 +126,12 @@ export class Outlet implements OutboxOwner {
     this.#transport.resume();
   }
 
+  /** Hands over everything, and takes no more. */
+  finish(): void {
+    this.flush();
+    this.close();
+  }
+
   /** Nothing goes out any more. */
   close(): void {
     this.#closed = true;
@@ -125,8 +139,13 @@ export class Outlet implements OutboxOwner {
     this.#stalled = undefined;
   }
 
-  #written(): void {
+  #touch(): void {
+    this.#outbox ??= new Outbox(this.#transport, this.#frames, this);
     this.#outbox.touch();
+  }
+
+  #written(): void {
+    this.#touch();
     if (!this.#blocked) return;
     const { maxFrame, patience, timers } = this.#options;
     const owner = this.#owner;

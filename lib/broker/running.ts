@@ -21,7 +21,7 @@ export class RunningBroker extends LivingEndpoint implements Broker {
   readonly #server: RunningServer;
   readonly #core: Core;
   readonly #context: SessionContext;
-  readonly #sessions: Map<number, Session> = new Map();
+  readonly #sessions: Set<Session> = new Set();
   readonly #tls: boolean;
 
   constructor(settings: BrokerSettings, serving: ServeOptions) {
@@ -51,7 +51,7 @@ export class RunningBroker extends LivingEndpoint implements Broker {
         spare: new SpareBuffers(),
       },
       dispatch,
-      left: ({ id }) => void this.#sessions.delete(id),
+      left: (session) => void this.#sessions.delete(session),
     };
     this.#tls = serving.tls !== undefined;
     this.#core = core;
@@ -96,7 +96,7 @@ export class RunningBroker extends LivingEndpoint implements Broker {
   #serve(connection: AcceptedConnection): void {
     connection.serveAs(() => {
       const session = new Session(this.#context, connection);
-      this.#sessions.set(session.id, session);
+      this.#sessions.add(session);
       connection.transport.start(session);
       return session;
     });
@@ -104,7 +104,7 @@ export class RunningBroker extends LivingEndpoint implements Broker {
 
   /** The sessions that have said hello. */
   #known(): Session[] {
-    return [...this.#sessions.values()].filter(({ identity }) => identity !== undefined);
+    return [...this.#sessions].filter(({ identity }) => identity !== undefined);
   }
 
   #select(select: SessionSelector): Session[] {

@@ -9,7 +9,7 @@ import {
   type RedirectInfo,
 } from "../eventmesh/wire/mod.ts";
 import type { RunningPhase } from "../lifecycle/running.ts";
-import type { WheelTimer } from "../lifecycle/wheel.ts";
+import type { WheelTarget, WheelTimer } from "../lifecycle/wheel.ts";
 import type { AcceptedConnection } from "../server/accepted.ts";
 import type { TransportHandler } from "../server/mod.ts";
 import type { ConnectionPart } from "../server/steps.ts";
@@ -42,16 +42,20 @@ export interface Identity {
 }
 
 /** One connection of a client: its frames, and its part in the end of the connection. */
-export class Session implements TransportHandler, ConnectionPart, OutletOwner, PushSink, Asker {
+export class Session implements TransportHandler, ConnectionPart, OutletOwner, PushSink, Asker, WheelTarget {
   readonly connection: AcceptedConnection;
   readonly #context: SessionContext;
   readonly #decoder: FrameDecoder;
   readonly #outlet: Outlet;
+  /** Of its end: it waits for the answer to our goodbye. */
+  #parting: RunningPhase | undefined = undefined;
   #requests: Set<Request> | undefined = undefined;
   #identity: Identity | undefined = undefined;
   #subscriber: Subscriber | undefined = undefined;
   #hello: { cancel(reason: unknown): void } | undefined = undefined;
   #deadline: WheelTimer | undefined = undefined;
+  /** What for. */
+  #awaited: Awaited = "say hello";
   /** When the client has last sent anything. */
   #heard: number;
   #leaving = false;
@@ -122,7 +126,7 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
     this.core.tick();
     this.#heard = this.core.time;
     try {
-      this.#decoder.push(chunk, this.#emit);
+      this.#decoder.push(chunk, (packet) => this.#context.dispatch(this, packet));
     } catch (error) {
       this.#deaf = true;
       if (error instanceof ProtocolError) this.#failure = error;
@@ -208,6 +212,7 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
   /** The client has understood our goodbye. */
   understood(): void {
     this.#informed = true;
+    this.#part();
     this.core.changed();
   }
 
@@ -219,23 +224,29 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
     return true;
   }
 
-  readonly #emit = (packet: Packet): void => this.#context.dispatch(this, packet);
-
   cut(reason: unknown): void {
     this.#outlet.close();
     void this.connection.goodbye({ reason, grace: 0 });
   }
 
   /** Sets the one deadline that a session has at a time. */
-  #await(timeout: number, what: string): void {
+  #await(timeout: number, what: Awaited): void {
     this.#deadline?.cancel();
-    this.#deadline = this.core.timers.add(timeout, {
-      onDeadline: () => {
-        this.#deaf = true;
-        const reason = new TimeoutError(`Session ${this.id} did not ${what} in ${timeout} ms`, { timeout });
-        void this.connection.goodbye({ reason, ...(this.#identity === undefined ? { grace: 0 } : {}) });
-      },
+    this.#awaited = what;
+    this.#deadline = this.core.timers.add(timeout, this);
+  }
+
+  onDeadline(): void {
+    this.#deadline = undefined;
+    if (this.#awaited === "answer") return this.understood();
+    this.#deaf = true;
+    const { goodbyeTimeout, helloTimeout } = this.settings;
+    const timeout = this.#awaited === "say hello" ? helloTimeout : goodbyeTimeout;
+    const reason = new TimeoutError(`Session ${this.id} did not ${this.#awaited} in ${timeout} ms`, {
+      timeout,
     });
+    if (this.#identity === undefined) this.connection.stranded(reason);
+    else void this.connection.goodbye({ reason });
   }
 
   #stopPushes(lost: boolean): void {
@@ -255,33 +266,46 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
   }
 
   onDrain(step: RunningPhase): Promise<void> | undefined {
-    const consumer = this.#subscriber?.consumer;
-    const done = (): boolean => {
-      if (this.#deaf) return true;
-      const outstanding = consumer === undefined ? 0 : consumer.unacked.length + consumer.owed;
-      return outstanding + this.pending === 0;
-    };
-    return done() ? undefined : this.core.until(done, step);
+    return this.#isAtRest() ? undefined : this.core.until(() => this.#isAtRest(), step);
   }
 
-  async onGoodbye(step: RunningPhase): Promise<void> {
-    for (const request of [...this.#requests ?? []]) this.core.requests.fail(request, CLOSING);
+  #isAtRest(): boolean {
+    if (this.#deaf) return true;
+    const consumer = this.#subscriber?.consumer;
+    const outstanding = consumer === undefined ? 0 : consumer.unacked.length + consumer.owed;
+    return outstanding + this.pending === 0;
+  }
+
+  onGoodbye(step: RunningPhase): RunningPhase | undefined {
+    if (this.#requests !== undefined) {
+      for (const request of [...this.#requests]) this.core.requests.fail(request, CLOSING);
+    }
     if (this.#identity !== undefined && !this.#leaving && (!this.#deaf || this.#failure !== undefined)) {
       const desc = this.#failure?.message ?? QUIT;
       this.#outlet.send({ cmd: "SERVER_GOODBYE_REQUEST", code: this.#failure === undefined ? 0 : 1, desc });
       this.#outlet.flush();
-      if (this.#failure === undefined) await this.#answer(step);
+      if (this.#failure === undefined && !this.#informed) return this.#awaitAnswer(step);
     }
-    this.#outlet.flush();
-    this.#outlet.close();
+    this.#outlet.finish();
+    return undefined;
   }
 
   /** Gives the client a part of the time to take note, while both directions are still open. */
-  async #answer(step: RunningPhase): Promise<void> {
-    const timeout = Math.min(answerTimeout, step.remaining() / 2);
-    const timer = this.core.timers.add(timeout, { onDeadline: () => this.understood() });
-    await this.core.until(() => this.#informed, step);
-    timer.cancel();
+  #awaitAnswer(step: RunningPhase): RunningPhase {
+    this.#parting = step;
+    this.#await(Math.min(answerTimeout, step.remaining() / 2), "answer");
+    return step;
+  }
+
+  /** The client has answered our goodbye, or will not. */
+  #part(): void {
+    const step = this.#parting;
+    if (step === undefined) return;
+    this.#parting = undefined;
+    this.#deadline?.cancel();
+    if (step.aborted) return;
+    this.#outlet.finish();
+    this.connection.resume(step);
   }
 
   onRelease(): void {
@@ -295,6 +319,9 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
     this.#context.left(this);
   }
 }
+
+/** What a session has a limited time for. */
+type Awaited = "say hello" | "disconnect after the goodbye" | "disconnect after a redirect" | "answer";
 
 /** Milliseconds that a client has for its answer to our goodbye, at most. */
 const answerTimeout = 1_000;

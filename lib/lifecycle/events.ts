@@ -26,10 +26,41 @@ export type EndpointNews =
   | { readonly type: "connected"; readonly epoch: number; readonly remote: string }
   /** The peer asked to move to another server. */
   | { readonly type: "redirect"; readonly target: string }
+  /**
+   * The peer has announced that it is about to go, and the endpoint stays with it: what is new is better begun elsewhere.
+   * The property `leaving` of the endpoint is true from then on, and a pool replaces it.
+   */
+  | { readonly type: "leaving"; readonly remote: string }
+  /** Something happened to one of the endpoints that a pool keeps. */
+  | ({ readonly type: "member" } & MemberNews)
   /** Messages were dropped by an overflow policy. */
   | { readonly type: "overflow"; readonly dropped: number; readonly policy: string }
   /** The end. The last event of every endpoint. */
   | { readonly type: "farewell"; readonly farewell: Farewell };
+
+/** One moment in the life of a member of a pool. */
+export interface MemberNews {
+  /** Its number: unique within the pool, from the first attempt to open it until it is closed. */
+  readonly member: number;
+  /**
+   * - `opening`: an attempt to open it begins
+   * - `failed`: that attempt failed with `error`; the next one follows after `delay` milliseconds, if there is one
+   * - `refused`: that attempt failed for good; no other is made until the pool is told to
+   * - `opened`: it can be handed out
+   * - `down`, `up`: it has lost its transport, and got another one
+   * - `retired`: it is handed out no more, for the cause `why`, and ends when its leases are back
+   * - `closed`: it is gone; `by` says who ended it, `error` is the reason of that
+   */
+  readonly change: "opening" | "failed" | "refused" | "opened" | "down" | "up" | "retired" | "closed";
+  /**
+   * `leaving`: its peer is about to go; `probe`: it did not answer; `discarded`: a lease said that it is of no use;
+   * `refused`: its peer does not let it in again; `surplus`, `age`: it is not needed, or old.
+   */
+  readonly why?: "leaving" | "probe" | "discarded" | "refused" | "surplus" | "age" | undefined;
+  readonly by?: "pool" | "peer" | "user" | undefined;
+  readonly error?: unknown;
+  readonly delay?: number | undefined;
+}
 
 /** An endpoint, in the messages of `diagnostics_channel`. */
 export interface EventSource {
@@ -103,6 +134,8 @@ const channels: Record<EndpointNews["type"], Channel> = {
   retry: diagnostics.channel("gracewire:retry"),
   connected: diagnostics.channel("gracewire:connected"),
   redirect: diagnostics.channel("gracewire:redirect"),
+  leaving: diagnostics.channel("gracewire:leaving"),
+  member: diagnostics.channel("gracewire:member"),
   overflow: diagnostics.channel("gracewire:overflow"),
   farewell: diagnostics.channel("gracewire:farewell"),
 };

@@ -131,15 +131,15 @@ const childCapacity = 100;
 export class FarewellBuilder {
   readonly #name: string;
   readonly #phases: PhaseReport[] = [];
-  /** Most of the many connections of a server have none. */
+  // Most of the many connections of a server have none of these.
   #hooks: HookList | undefined = undefined;
-  readonly #errors: unknown[] = [];
-  readonly #children: Farewell[] = [];
-  readonly #guests: Farewell[] = [];
+  #errors: unknown[] | undefined = undefined;
+  #children: Farewell[] | undefined = undefined;
+  #guests: Farewell[] | undefined = undefined;
   #errorsDropped = 0;
   #childCount = 0;
   #worstChild: Outcome = "clean";
-  readonly #sums: Sums = zeroSums();
+  #sums: Sums | undefined = undefined;
 
   constructor(name: string) {
     this.#name = name;
@@ -161,23 +161,24 @@ export class FarewellBuilder {
 
   /** An error that was contained; it does not make the outcome `failed` by itself. */
   error(error: unknown): void {
-    if (this.#errors.length >= errorCapacity) {
+    const errors = this.#errors ??= [];
+    if (errors.length >= errorCapacity) {
       this.#errorsDropped++;
       return;
     }
     letGo(error);
-    this.#errors.push(error);
+    errors.push(error);
   }
 
   /** Takes in the end of a child: its counters are added, the worst outcome is kept. */
   child(farewell: Farewell): void {
     this.#worstChild = worst(this.#worstChild, farewell.outcome);
-    this.#take(farewell, this.#children);
+    this.#take(farewell, this.#children ??= []);
   }
 
   /** Takes in the end of a child whose outcome says nothing about this endpoint: one of many connections of a server. */
   guest(farewell: Farewell): void {
-    this.#take(farewell, this.#guests);
+    this.#take(farewell, this.#guests ??= []);
   }
 
   #take(farewell: Farewell, list: Farewell[]): void {
@@ -187,7 +188,7 @@ export class FarewellBuilder {
       for (const { reason } of farewell.phases) letGo(reason);
       list.push(farewell);
     }
-    addSums(this.#sums, farewell);
+    addSums(this.#sums ??= zeroSums(), farewell);
   }
 
   build(end: {
@@ -199,10 +200,11 @@ export class FarewellBuilder {
     lost: boolean;
     parts: FarewellParts;
   }): Farewell {
-    const sums = this.#sums;
+    const sums = this.#sums ?? zeroSums();
     addSums(sums, end.parts);
     const held = sums.residue.sockets + sums.residue.timers + sums.residue.listeners;
     const hooks = this.#hooks;
+    const children = this.#children ?? [];
     const failed = hooks?.failed === true || end.lost || held > 0 || !balanced(sums.messages);
     const own: Outcome = failed ? "failed" : end.forced || hooks?.forced === true ? "forced" : "clean";
     const report = {
@@ -218,10 +220,10 @@ export class FarewellBuilder {
       connections: sums.connections,
       hooks: hooks?.list() ?? [],
       hooksDropped: hooks?.dropped ?? 0,
-      errors: [...this.#errors],
+      errors: [...this.#errors ?? []],
       errorsDropped: this.#errorsDropped,
       residue: sums.residue,
-      children: [...this.#guests.slice(0, childCapacity - this.#children.length), ...this.#children],
+      children: [...this.#guests?.slice(0, childCapacity - children.length) ?? [], ...children],
       childCount: this.#childCount,
     };
     return { ...report, toJSON: () => farewellToJSON(report) };

@@ -4,29 +4,31 @@
  */
 export class LateSignal {
   #controller: AbortController | undefined = undefined;
-  #aborted: { readonly reason: unknown } | undefined = undefined;
+  #aborted = false;
+  #reason: unknown = undefined;
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason);
+      if (this.#aborted) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
   }
 
   get aborted(): boolean {
-    return this.#aborted !== undefined;
+    return this.#aborted;
   }
 
   /** What it was aborted with. */
   get reason(): unknown {
-    return this.#aborted?.reason;
+    return this.#reason;
   }
 
   /** The first one counts. `undefined` is no reason that a signal can carry. */
   abort(reason: unknown): void {
-    if (this.#aborted !== undefined) return;
-    this.#aborted = { reason };
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#reason = reason;
     this.#controller?.abort(reason);
   }
 }

@@ -1,6 +1,6 @@
 import { ClosedError, TimeoutError } from "../errors.ts";
-import { type AbortLink, onAbort } from "./abort.ts";
-import { type Deferred, deferred, isThenable } from "./deferred.ts";
+import { onAbort } from "./abort.ts";
+import { deferred, isThenable } from "./deferred.ts";
 import {
   type AbortOptions,
   checkGoodbyeOptions,
@@ -9,6 +9,7 @@ import {
 } from "./endpoint.ts";
 import { type EndpointEvent, type EndpointNews, EventHub, type EventLevel, isObserved } from "./events.ts";
 import { type Farewell, FarewellBuilder, type FarewellParts, type PhaseReport } from "./farewell.ts";
+import { Gear } from "./gear.ts";
 import { LateSignal } from "./late_signal.ts";
 import { Budget, defaultGrace, defaultTail, phaseLimits } from "./phases.ts";
 import type { EndOptions, LifecycleOptions } from "./plan.ts";
@@ -21,7 +22,7 @@ import {
   type Phase,
   reduce,
 } from "./reducer.ts";
-import { RunningPhase } from "./running.ts";
+import { phaseIsOver, type PhaseOwner, RunningPhase } from "./running.ts";
 import { now, startTimer } from "./timer.ts";
 
 export type { EndOptions, LifecycleOptions, LifecycleSteps, Step } from "./plan.ts";
@@ -30,27 +31,13 @@ export type { EndOptions, LifecycleOptions, LifecycleSteps, Step } from "./plan.
  * Runs the reducer for one endpoint: it owns the two signals, the phase timers, the events and the Farewell. The
  * endpoint brings the steps.
  */
-export class Lifecycle<Owner = void> {
+export class Lifecycle<Owner = void> implements PhaseOwner {
   /** Whom the steps are for. Set once, before anything happens. */
   owner!: Owner;
   readonly #options: LifecycleOptions<Owner>;
-  // All of these are made when they are needed: of the endpoints of a server, few ever need any before they end.
-  #hub: EventHub | undefined = undefined;
-  #farewell: FarewellBuilder | undefined = undefined;
-  #soft: LateSignal | undefined = undefined;
-  #hard: LateSignal | undefined = undefined;
-  #closed: Deferred<Farewell> | undefined = undefined;
-  #links: AbortLink[] | undefined = undefined;
-  #inputs: LifecycleInput[] | undefined = undefined;
   #core: LifecycleState = initialLifecycle;
   #reducing = false;
-  #reason: unknown = undefined;
-  /** The first reason of a force: that of an end which has none of its own. */
-  #forced: { readonly reason: unknown } | undefined = undefined;
-  #startedAt = 0;
-  #start = 0;
-  #budget: Budget | undefined = undefined;
-  #running: RunningPhase | undefined = undefined;
+  #made: Gear | undefined = undefined;
 
   constructor(options: LifecycleOptions<Owner>) {
     this.#options = options;
@@ -61,14 +48,18 @@ export class Lifecycle<Owner = void> {
     return typeof name === "string" ? name : name(this.owner);
   }
 
+  get #gear(): Gear {
+    return this.#made ??= new Gear();
+  }
+
   /** Its events. */
   get hub(): EventHub {
-    return this.#hub ??= new EventHub(this.name, this.#options.parent?.hub);
+    return this.#gear.hub ??= new EventHub(this.name, this.#options.parent?.hub);
   }
 
   /** Collects the Farewell; the endpoint adds errors, hooks and children to it. */
   get farewell(): FarewellBuilder {
-    return this.#farewell ??= new FarewellBuilder(this.name);
+    return this.#gear.farewell ??= new FarewellBuilder(this.name);
   }
 
   get state(): EndpointState {
@@ -92,30 +83,35 @@ export class Lifecycle<Owner = void> {
 
   /** The reason the end began with. */
   get reason(): unknown {
-    return this.#reason;
+    return this.#made?.reason;
   }
 
   get draining(): AbortSignal {
-    return (this.#soft ??= new LateSignal()).signal;
+    return (this.#gear.soft ??= new LateSignal()).signal;
   }
 
   get signal(): AbortSignal {
-    return (this.#hard ??= new LateSignal()).signal;
+    return (this.#gear.hard ??= new LateSignal()).signal;
   }
 
   get closed(): Promise<Farewell> {
-    return (this.#closed ??= deferred()).promise;
+    const gear = this.#gear;
+    if (gear.closed === undefined) {
+      gear.closed = deferred();
+      if (gear.ended !== undefined) gear.closed.resolve(gear.ended);
+    }
+    return gear.closed.promise;
   }
 
   events(options?: AbortOptions): AsyncIterableIterator<EndpointEvent> {
-    const fresh = this.#hub === undefined;
+    const fresh = this.#made?.hub === undefined;
     const { hub } = this;
     if (fresh && this.#core.state === "closed") hub.end();
     return hub.read(options?.signal);
   }
 
   emit(news: EndpointNews, level: EventLevel = "info"): void {
-    if (this.#hub === undefined && !isObserved(news)) return;
+    if (this.#made?.hub === undefined && !isObserved(news)) return;
     this.hub.emit(news, this.#options.level?.(news, level, this.owner) ?? level);
   }
 
@@ -148,7 +144,7 @@ export class Lifecycle<Owner = void> {
     if (signal === undefined || this.#core.state === "closed") return;
     const forced = options?.forced === true;
     this.#link(signal, (reason) => {
-      void this.end({ cause: options?.cause ?? "aborted", reason, forced });
+      this.ask({ cause: options?.cause ?? "aborted", reason, forced });
     });
   }
 
@@ -160,13 +156,20 @@ export class Lifecycle<Owner = void> {
 
   /** Begins the end, or tightens it when it has begun. Never rejects. */
   end(options: EndOptions): Promise<Farewell> {
-    if (this.#core.state === "closed") return this.closed;
+    this.ask(options);
+    return this.closed;
+  }
+
+  /** The same for callers that do not wait for it: a promise for each of thousands is much. */
+  ask(options: EndOptions): void {
+    if (this.#core.state === "closed") return;
     const { signal } = options;
     const aborted = signal?.aborted === true;
-    if (this.#budget === undefined) {
+    const { budget } = this.#gear;
+    if (budget === undefined) {
       this.#begin(options, aborted);
     } else {
-      this.#budget.tighten(options.grace ?? Infinity, options.tail ?? Infinity, now());
+      budget.tighten(options.grace ?? Infinity, options.tail ?? Infinity, now());
       this.#rearm();
       if (aborted) this.force(signal.reason);
       else if (options.forced === true || options.grace === 0) this.force(options.reason);
@@ -175,29 +178,30 @@ export class Lifecycle<Owner = void> {
     if (signal !== undefined && !aborted && this.state !== "closed") {
       this.#link(signal, (reason) => this.force(reason));
     }
-    return this.closed;
   }
 
   /** Cuts the running phase. During release only the running hook is told to stop. */
   force(reason: unknown): void {
-    if (this.#budget !== undefined) this.#forced ??= { reason };
+    const gear = this.#made;
+    if (gear?.budget !== undefined) gear.forced ??= { reason };
     this.#dispatch({ type: "force", reason: this.#whyOf(reason) });
   }
 
   /** The error of an operation that an ending or ended endpoint refuses or gives up. */
   refusal(action: string, outcome: "not-sent" | "unknown" = "not-sent"): ClosedError {
     const message = `Cannot ${action}: the ${this.name} is ${this.state}`;
-    const cause = this.#reason === undefined ? this.#forced?.reason : this.#reason;
+    const cause = this.reason === undefined ? this.#made?.forced?.reason : this.reason;
     return new ClosedError(message, { state: this.state, outcome, cause });
   }
 
   #begin(options: EndOptions, aborted: boolean): void {
     const grace = options.grace ?? this.#options.grace ?? defaultGrace;
     const limits = { ...phaseLimits, ...this.#options.limits, ...options.limits };
-    this.#start = now();
-    this.#startedAt = Date.now();
-    this.#budget = new Budget(this.#start, grace, options.tail ?? defaultTail, limits);
-    this.#reason = options.reason === undefined && aborted ? options.signal?.reason : options.reason;
+    const gear = this.#gear;
+    gear.start = now();
+    gear.startedAt = Date.now();
+    gear.budget = new Budget(gear.start, grace, options.tail ?? defaultTail, limits);
+    gear.reason = options.reason === undefined && aborted ? options.signal?.reason : options.reason;
     this.#dispatch({
       type: "end",
       cause: options.cause,
@@ -211,24 +215,28 @@ export class Lifecycle<Owner = void> {
   /** What the signals carry: the reason given, else that of the end, else an error that says so. */
   #whyOf(reason: unknown, why?: unknown): unknown {
     if (reason !== undefined) return reason;
-    if (this.#reason !== undefined) return this.#reason;
+    if (this.reason !== undefined) return this.reason;
     if (why !== undefined) return why;
     return new ClosedError(`The ${this.name} ends`, { state: this.state });
   }
 
   #link(signal: AbortSignal, callback: (reason: unknown) => void): void {
-    (this.#links ??= []).push(onAbort(signal, callback));
+    (this.#gear.links ??= []).push(onAbort(signal, callback));
   }
 
   /** One input at a time: what listeners of the signals ask for during an effect comes after it. */
   #dispatch(input: LifecycleInput): void {
     if (this.#reducing) {
-      (this.#inputs ??= []).push(input);
+      (this.#gear.inputs ??= []).push(input);
       return;
     }
     this.#reducing = true;
     try {
-      for (let next: LifecycleInput | undefined = input; next !== undefined; next = this.#inputs?.shift()) {
+      for (
+        let next: LifecycleInput | undefined = input;
+        next !== undefined;
+        next = this.#made?.inputs?.shift()
+      ) {
         const [core, effects] = reduce(this.#core, next);
         this.#core = core;
         for (const effect of effects) this.#run(effect);
@@ -245,10 +253,10 @@ export class Lifecycle<Owner = void> {
         break;
       case "soft":
         this.#options.onEnding?.(this.owner);
-        (this.#soft ??= new LateSignal()).abort(effect.reason);
+        (this.#gear.soft ??= new LateSignal()).abort(effect.reason);
         break;
       case "hard":
-        (this.#hard ??= new LateSignal()).abort(effect.reason);
+        (this.#gear.hard ??= new LateSignal()).abort(effect.reason);
         break;
       case "cut":
         this.#leave(effect.by, effect.reason);
@@ -263,10 +271,12 @@ export class Lifecycle<Owner = void> {
   }
 
   #enter(phase: Phase): void {
+    const gear = this.#gear;
     const time = now();
-    const running = new RunningPhase(phase, time, this.#budget!.deadline(phase, time), this.#reason);
-    this.#running = running;
-    this.#arm(running);
+    const running = new RunningPhase(phase, time, gear.budget!.deadline(phase, time), gear.reason, this);
+    gear.running = running;
+    // A phase without time is over before anything in it that has none.
+    if (phase !== "announce" && running.deadline <= time) this.#arm(running);
     this.emit({ type: "phase", phase }, "debug");
     let result: unknown;
     try {
@@ -275,14 +285,12 @@ export class Lifecycle<Owner = void> {
     } catch (error) {
       this.#stepFailed(running, error);
     }
-    if (!isThenable(result)) {
-      this.#finish(running);
-      return;
-    }
-    result.then(() => this.#finish(running), (error: unknown) => {
-      if (this.#running === running) this.#stepFailed(running, error);
-      this.#finish(running);
-    });
+    if (result !== running && !isThenable(result)) return this.finished(running);
+    // What is over within the call needs no timer.
+    if (gear.running === running && running.timer === undefined) this.#arm(running);
+    if (result === running) return;
+    const failed = (error: unknown): void => this.finished(running, { error });
+    (result as PromiseLike<unknown>).then(() => this.finished(running), failed);
   }
 
   /** Announce has no work of its own: it lasts until its time is over, so that load balancers notice. */
@@ -298,37 +306,39 @@ export class Lifecycle<Owner = void> {
   }
 
   #arm(running: RunningPhase): void {
-    running.timer = startTimer(running.deadline - now(), () => {
-      // Announce is over when its time is: that is no force.
-      if (running.phase === "announce") return this.#finish(running);
-      const limit = Math.round(running.deadline - running.start);
-      const message = `Cannot finish phase ${running.phase} of the ${this.name}: ${limit} ms have passed`;
-      this.#dispatch({
-        type: "deadline",
-        phase: running.phase,
-        reason: new TimeoutError(message, { timeout: limit }),
-      });
-    });
+    running.timer = startTimer(running.deadline - now(), phaseIsOver, running);
+  }
+
+  /** Its time is over. */
+  late(running: RunningPhase): void {
+    // Announce is over when its time is: that is no force.
+    if (running.phase === "announce") return this.finished(running);
+    const limit = Math.round(running.deadline - running.start);
+    const message = `Cannot finish phase ${running.phase} of the ${this.name}: ${limit} ms have passed`;
+    const reason = new TimeoutError(message, { timeout: limit });
+    this.#dispatch({ type: "deadline", phase: running.phase, reason });
   }
 
   #rearm(): void {
-    const running = this.#running;
+    const { budget, running } = this.#gear;
     if (running === undefined) return;
-    const deadline = Math.min(running.deadline, this.#budget!.deadline(running.phase, running.start));
+    const deadline = Math.min(running.deadline, budget!.deadline(running.phase, running.start));
     if (deadline === running.deadline) return;
     running.timer?.cancel();
     running.deadline = deadline;
     this.#arm(running);
   }
 
-  #finish(running: RunningPhase): void {
-    if (this.#running !== running) return;
+  /** The step of a phase is done, or has failed: that counts while it runs. */
+  finished(running: RunningPhase, failure?: { readonly error: unknown }): void {
+    if (this.#gear.running !== running) return;
+    if (failure !== undefined) this.#stepFailed(running, failure.error);
     this.#record(running, "done");
     this.#dispatch({ type: "done", phase: running.phase });
   }
 
   #leave(by: "deadline" | "force", reason: unknown): void {
-    const running = this.#running;
+    const { running } = this.#gear;
     if (running === undefined) return;
     // Release is never skipped: cutting it tells the running hook to hurry, and the next one starts.
     if (running.phase === "release" && by === "force") {
@@ -340,12 +350,13 @@ export class Lifecycle<Owner = void> {
   }
 
   #record(running: RunningPhase, ended: PhaseReport["ended"], reason?: unknown): void {
+    const gear = this.#gear;
     running.timer?.cancel();
-    this.#running = undefined;
+    gear.running = undefined;
     const time = now();
     this.farewell.phase({
       phase: running.phase,
-      at: running.start - this.#start,
+      at: running.start - gear.start,
       duration: time - running.start,
       budget: running.deadline - running.start,
       ended,
@@ -355,21 +366,23 @@ export class Lifecycle<Owner = void> {
 
   #settle(): void {
     const core = this.#core;
-    for (const link of this.#links ?? []) link.unlink();
-    this.#links = undefined;
-    if (!core.hard) (this.#hard ??= new LateSignal()).abort(this.#soft!.reason);
+    const gear = this.#gear;
+    for (const link of gear.links ?? []) link.unlink();
+    gear.links = undefined;
+    if (!core.hard) (gear.hard ??= new LateSignal()).abort(gear.soft!.reason);
     const farewell = this.farewell.build({
       cause: core.cause!,
-      reason: this.#reason,
-      startedAt: this.#startedAt,
-      duration: now() - this.#start,
+      reason: gear.reason,
+      startedAt: gear.startedAt,
+      duration: now() - gear.start,
       forced: core.forced,
       lost: core.lost,
       parts: this.#report(),
     });
     this.emit({ type: "farewell", farewell }, farewell.outcome === "clean" ? "info" : "warn");
-    this.#hub?.end();
-    (this.#closed ??= deferred()).resolve(farewell);
+    gear.hub?.end();
+    gear.ended = farewell;
+    gear.closed?.resolve(farewell);
     this.#options.onClosed?.(farewell, this.owner);
   }
 

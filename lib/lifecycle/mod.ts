@@ -7,7 +7,7 @@
 export { abortable } from "./abort.ts";
 export { AsyncDisposableStack } from "./async_stack.ts";
 export type { AbortOptions, Endpoint, EndpointState, GoodbyeOptions } from "./endpoint.ts";
-export type { EndpointEvent, EndpointNews, EventLevel, EventSource } from "./events.ts";
+export type { EndpointEvent, EndpointNews, EventLevel, EventSource, MemberNews } from "./events.ts";
 export type {
   ConnectionCounts,
   Farewell,

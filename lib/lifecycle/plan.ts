@@ -16,7 +16,10 @@ export interface Step {
   remaining(): number;
 }
 
-/** The work of each phase; a phase that is left out takes no time. A step may throw: that is an error of the Farewell. */
+/**
+ * The work of each phase; a phase that is left out takes no time. A step may throw: that is an error of the Farewell. What
+ * takes time returns a promise, or the phase itself and calls its `done` later.
+ */
 export type LifecycleSteps<Owner = void> = {
   readonly [phase in Phase]?: (step: RunningPhase, owner: Owner) => unknown;
 };

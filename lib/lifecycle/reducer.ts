@@ -19,7 +19,7 @@ export type EndCause =
   | "protocol-error"
   /** The peer was silent for too long. */
   | "idle-timeout"
-  /** The handshake was not finished in time. */
+  /** The peer did not say in time who it is: a broker's client without its hello. */
   | "handshake-timeout"
   /** The handler of a server's connection threw. */
   | "handler-error"

@@ -9,29 +9,45 @@ export interface Timer {
 }
 
 /**
- * Calls `callback` once after `delay` milliseconds, never for `Infinity`, and keeps the process alive until then. For
- * cold paths.
+ * Calls `callback` once after `delay` milliseconds, with `value`, never for `Infinity`, and keeps the process alive until
+ * then. For cold paths.
  */
-export function startTimer(delay: number, callback: () => void): Timer {
-  let left = Math.max(0, delay);
-  let handle: ReturnType<typeof setTimeout> | undefined;
-  const arm = (): void => {
-    const part = Math.min(left, longestDelay);
-    left -= part;
-    handle = setTimeout(() => {
-      handle = undefined;
-      if (left > 0) arm();
-      else callback();
-    }, part);
-  };
-  arm();
-  return {
-    cancel() {
-      if (handle === undefined) return;
-      clearTimeout(handle);
-      handle = undefined;
-    },
-  };
+export function startTimer(delay: number, callback: () => void): Timer;
+export function startTimer<T>(delay: number, callback: (value: T) => void, value: T): Timer;
+export function startTimer<T>(delay: number, callback: (value?: T) => void, value?: T): Timer {
+  return new DelayTimer(Math.max(0, delay), callback as (value: unknown) => void, value);
+}
+
+class DelayTimer implements Timer {
+  readonly #callback: (value: unknown) => void;
+  readonly #value: unknown;
+  #left: number;
+  #handle: ReturnType<typeof setTimeout> | undefined = undefined;
+
+  constructor(delay: number, callback: (value: unknown) => void, value: unknown) {
+    this.#left = delay;
+    this.#callback = callback;
+    this.#value = value;
+    this.#arm();
+  }
+
+  #arm(): void {
+    const part = Math.min(this.#left, longestDelay);
+    this.#left -= part;
+    this.#handle = setTimeout(DelayTimer.#fire, part, this);
+  }
+
+  static #fire(this: void, timer: DelayTimer): void {
+    timer.#handle = undefined;
+    if (timer.#left > 0) timer.#arm();
+    else timer.#callback(timer.#value);
+  }
+
+  cancel(): void {
+    if (this.#handle === undefined) return;
+    clearTimeout(this.#handle);
+    this.#handle = undefined;
+  }
 }
 
 /** Checks a time limit given by the caller: a number of milliseconds, `Infinity` for none. */

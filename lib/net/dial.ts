@@ -1,11 +1,12 @@
-import { isIP, Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
-import { ConnectError } from "../errors.ts";
+import { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { abortable } from "../lifecycle/abort.ts";
 import { checkTransportTarget, formatAddress, targetText } from "./address.ts";
+import { connectError } from "./failure.ts";
 import { type Attempt, raceAttempts } from "./race.ts";
 import type { Registry } from "./registry.ts";
 import { resolveHost } from "./resolve.ts";
+import { tlsOptions } from "./secure.ts";
 import { type SocketFacts, socketTransport } from "./socket.ts";
 import type { Dial, TlsConnectOptions, Transport, TransportTarget } from "./transport.ts";
 
@@ -16,20 +17,15 @@ export function systemDial(registry: Registry, highWaterMark: number): Dial {
     if (signal?.aborted) throw signal.reason;
     const attempts = await attemptsFor(target, signal);
     const kind = "path" in target ? "unix" : target.tls === undefined ? "tcp" : "tls";
-    const take = (socket: Socket): Transport =>
-      socketTransport(socket, { ...addressesOf(socket, kind, target), kind, highWaterMark });
+    const take = (socket: Socket): Transport => {
+      const { local, remote } = addressesOf(socket, kind, target);
+      return socketTransport(socket, remote, { kind, local, highWaterMark });
+    };
     const outcome = await raceAttempts(attempts, { signal, registry, take });
     if ("transport" in outcome) return outcome.transport;
     if ("reason" in outcome) throw outcome.reason;
     throw connectError("connect to", targetText(target), outcome.errors);
   };
-}
-
-/** Says what was tried, where, and why it failed; several causes become one AggregateError. */
-export function connectError(action: string, address: string, errors: readonly Error[]): ConnectError {
-  const reasons = [...new Set(errors.map(reasonOf))].join("; ");
-  const cause = errors.length === 1 ? errors[0] : new AggregateError(errors, reasons);
-  return new ConnectError(`Cannot ${action} ${address}: ${reasons}`, { cause, address });
 }
 
 async function attemptsFor(target: TransportTarget, signal: AbortSignal | undefined): Promise<Attempt[]> {
@@ -52,19 +48,7 @@ function openPlain(where: { path: string } | { host: string; port: number }): So
 }
 
 function openTls(host: string, address: string, port: number, tls: TlsConnectOptions): Socket {
-  const options: ConnectionOptions & { allowHalfOpen: boolean } = {
-    host: address,
-    port,
-    allowHalfOpen: true,
-    rejectUnauthorized: tls.rejectUnauthorized ?? true,
-  };
-  // An address cannot be a server name (RFC 6066 section 3); without one the certificate is checked against it.
-  const servername = tls.servername ?? (isIP(host) === 0 ? host : undefined);
-  if (servername !== undefined) options.servername = servername;
-  if (tls.ca !== undefined) options.ca = tls.ca;
-  if (tls.cert !== undefined) options.cert = tls.cert;
-  if (tls.key !== undefined) options.key = tls.key;
-  const socket = connectTls(options);
+  const socket = connectTls({ ...tlsOptions(host, tls), host: address, port });
   socket.pause();
   return socket;
 }
@@ -77,10 +61,4 @@ function addressesOf(
   if (kind === "unix" || "path" in target) return { remote: targetText(target), local: targetText(target) };
   const { remoteAddress = target.host, remotePort = target.port, localAddress = "", localPort = 0 } = socket;
   return { remote: formatAddress(remoteAddress, remotePort), local: formatAddress(localAddress, localPort) };
-}
-
-/** OpenSSL puts a line of internals into the message and the useful words into `reason`. */
-function reasonOf(error: Error): string {
-  const reason = "reason" in error ? error.reason : undefined;
-  return typeof reason === "string" && reason !== "" ? reason : error.message || error.name;
 }

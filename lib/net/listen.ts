@@ -3,7 +3,7 @@ import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { abortable } from "../lifecycle/abort.ts";
 import { checkDuration } from "../lifecycle/timer.ts";
 import { checkListenTarget, targetText } from "./address.ts";
-import { connectError } from "./dial.ts";
+import { connectError } from "./failure.ts";
 import { SocketListener } from "./listener.ts";
 import type { Registry } from "./registry.ts";
 import { resolveHost } from "./resolve.ts";

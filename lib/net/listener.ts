@@ -4,7 +4,7 @@ import { now } from "../lifecycle/timer.ts";
 import { formatAddress, targetText } from "./address.ts";
 import { Handshakes } from "./handshake.ts";
 import type { Registry } from "./registry.ts";
-import { socketTransport } from "./socket.ts";
+import { type SocketFacts, socketTransport } from "./socket.ts";
 import { toError } from "./thrown.ts";
 import type { ListenAddress, Listener, ListenHandler } from "./transport.ts";
 
@@ -26,6 +26,8 @@ export class SocketListener implements Listener {
   #address: ListenAddress | undefined = undefined;
   /** The address as text. */
   #here = "";
+  /** What the streams have in common. */
+  #facts: SocketFacts | undefined = undefined;
   /** It listens on all addresses of the system. */
   #everywhere = false;
   #release = (): void => {};
@@ -110,6 +112,7 @@ export class SocketListener implements Listener {
     this.#options.registry.systemSocket(socket);
     if (this.#options.kind === "unix") socket.destroy();
     else socket.resetAndDestroy();
+    this.#options.handler.refused?.();
     return true;
   }
 
@@ -136,29 +139,29 @@ export class SocketListener implements Listener {
   }
 
   #handOut(socket: Socket): void {
-    const { handler, highWaterMark, kind, registry } = this.#options;
-    registry.systemSocket(socket);
+    const { handler, kind } = this.#options;
     const { remoteAddress, remotePort } = socket;
     const remote = kind === "unix" ? this.#here : formatAddress(remoteAddress ?? "unknown", remotePort ?? 0);
-    const local = this.#localOf(socket);
-    const transport = socketTransport(socket, { kind, remote, local, highWaterMark });
+    const transport = socketTransport(socket, remote, this.#factsOf(socket));
     try {
       handler.connection(transport);
     } catch (error) {
       transport.destroy(toError(error));
-      this.#handshakeError(toError(error));
+      if (this.#ending === undefined) handler.handshakeError(toError(error));
     }
   }
 
-  /** This end of a stream: where the listener is, unless that is on many addresses. */
-  #localOf(socket: Socket): string {
-    if (!this.#everywhere) return this.#here;
+  /** This end of a stream is where the listener is, unless that is on many addresses. */
+  #factsOf(socket: Socket): SocketFacts {
+    if (!this.#everywhere) return this.#facts ??= { ...this.#options, local: this.#here };
     const { localAddress = "unknown", localPort = 0 } = socket;
-    return formatAddress(localAddress, localPort);
+    return { ...this.#options, local: formatAddress(localAddress, localPort) };
   }
 
   readonly #handshakeError = (error: Error): void => {
-    if (this.#ending === undefined) this.#options.handler.handshakeError(error);
+    const { handler } = this.#options;
+    if (this.#ending === undefined) handler.handshakeError(error);
+    else handler.refused?.();
   };
 
   #fail(cause: Error): void {

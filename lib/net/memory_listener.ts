@@ -23,7 +23,11 @@ export class MemoryListener implements Listener {
 
   /** A stream has arrived; too late for a listener that has been closed since it was dialled. */
   accept(transport: Transport): void {
-    if (this.#ending !== undefined) return transport.reset();
+    if (this.#ending !== undefined) {
+      transport.reset();
+      this.#handler.refused?.();
+      return;
+    }
     try {
       this.#handler.connection(transport);
     } catch (error) {

@@ -31,6 +31,15 @@ export class Registry implements Counted {
     return once(() => this.#sockets--);
   }
 
+  /** Counts a stream that tells itself when it leaves. */
+  enter(): void {
+    this.#sockets++;
+  }
+
+  leave(): void {
+    this.#sockets--;
+  }
+
   /** Counts a socket of the system until its 'close'. */
   systemSocket(socket: Socket): void {
     this.#sockets++;

@@ -2,24 +2,30 @@ import process from "node:process";
 import type { Socket } from "node:net";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import { type Gate, gateOf } from "./gate.ts";
+import { type GoneSource, type GoneTarget, watchGone } from "./gone.ts";
+import type { Registry } from "./registry.ts";
+import { secureSocket } from "./secure.ts";
 import { toError } from "./thrown.ts";
-import type { Transport, TransportHandler } from "./transport.ts";
+import type { TlsConnectOptions, Transport, TransportHandler } from "./transport.ts";
 
-/** What a transport cannot ask its socket once the peer is gone. */
+/** What a transport cannot ask its socket once the peer is gone. The streams of one listener share it. */
 export interface SocketFacts {
   readonly kind: "tcp" | "tls" | "unix";
-  readonly remote: string;
   readonly local: string;
   /** Bytes that are buffered before `write` returns false. */
   readonly highWaterMark: number;
+  /** The book that counts the stream, where nobody else does. */
+  readonly registry?: Registry | undefined;
+  /** The TCP socket under a TLS socket that was made of it. */
+  readonly below?: Socket | undefined;
 }
 
 /**
  * Makes a transport of a connected socket. The socket must allow half-open streams, must be paused, and belongs to the
  * transport from then on.
  */
-export function socketTransport(socket: Socket, facts: SocketFacts): Transport {
-  return new SocketTransport(socket, facts);
+export function socketTransport(socket: Socket, remote: string, facts: SocketFacts): Transport {
+  return new SocketTransport(socket, remote, facts);
 }
 
 /** A socket that knows its transport, so that one set of listeners serves all of them. */
@@ -30,33 +36,41 @@ interface OwnedSocket extends Socket {
 const owner = Symbol("transport");
 const nothing: Uint8Array[] = [];
 
-class SocketTransport implements Transport {
-  readonly kind: "tcp" | "tls" | "unix";
+/** What a stream has to remember when it comes to its end. Most of the thousands of a server live long before. */
+class StreamEnd {
+  closed: Deferred<Error | undefined> | undefined = undefined;
+  error: Error | undefined = undefined;
+  /** The end of the peer has arrived and may not be told yet. */
+  held = false;
+  /** Our end is written. */
+  ended = false;
+  destroyed = false;
+  gone = false;
+  settled = false;
+  /** The TCP socket under this one, as long as it is open. */
+  below: Socket | undefined = undefined;
+}
+
+class SocketTransport implements Transport, GoneSource {
   readonly remote: string;
-  readonly local: string;
   readonly #socket: Socket;
+  readonly #facts: SocketFacts;
   readonly #gate: Gate;
-  readonly #mark: number;
-  #closed: Deferred<Error | undefined> | undefined = undefined;
   #handler: TransportHandler | undefined = undefined;
-  #error: Error | undefined = undefined;
+  /** Who is told of the end besides those who wait for `closed`. */
+  #target: GoneTarget | undefined = undefined;
   /** What has arrived and may not be told yet: the handler is missing or paused. */
   #held: Uint8Array[] = nothing;
-  #endHeld = false;
   #paused = false;
   #starved = false;
-  #ended = false;
-  #destroyed = false;
-  #gone = false;
-  /** Made with the first write. */
-  #writeCallback: ((error?: Error | null) => void) | undefined = undefined;
+  #over: StreamEnd | undefined = undefined;
 
-  constructor(socket: Socket, facts: SocketFacts) {
-    this.kind = facts.kind;
-    this.remote = facts.remote;
-    this.local = facts.local;
+  constructor(socket: Socket, remote: string, facts: SocketFacts) {
+    this.remote = remote;
     this.#socket = socket;
-    this.#mark = facts.highWaterMark;
+    this.#facts = facts;
+    facts.registry?.enter();
+    if (facts.below !== undefined) this.#endAfter(facts.below);
     if (facts.kind !== "unix") socket.setNoDelay(true);
     (socket as OwnedSocket)[owner] = this;
     // Without this listener a reset of the peer ends the process on Node and Deno, and passes in silence on Bun.
@@ -68,74 +82,133 @@ class SocketTransport implements Transport {
     this.#gate = gateOf(socket);
   }
 
+  get kind(): "tcp" | "tls" | "unix" {
+    return this.#facts.kind;
+  }
+
+  get local(): string {
+    return this.#facts.local;
+  }
+
+  get #end(): StreamEnd {
+    return this.#over ??= new StreamEnd();
+  }
+
   get closed(): Promise<Error | undefined> {
-    return (this.#closed ??= deferred()).promise;
+    const end = this.#end;
+    if (end.closed === undefined) {
+      end.closed = deferred();
+      if (end.settled) end.closed.resolve(end.error);
+    }
+    return end.closed.promise;
   }
 
   get buffered(): number {
-    return this.#gone ? 0 : this.#socket.writableLength;
+    return this.#over?.gone === true ? 0 : this.#socket.writableLength;
   }
 
   get destroyed(): boolean {
-    return this.#destroyed;
+    return this.#over?.destroyed === true;
+  }
+
+  [watchGone](target: GoneTarget): void {
+    this.#target = target;
+    if (this.#over?.settled === true) queueMicrotask(() => target.onGone(this.#over?.error));
   }
 
   start(handler: TransportHandler): void {
     if (this.#handler !== undefined) throw new TypeError("Cannot start a transport: it was started before");
     this.#handler = handler;
     if (!this.#paused) this.resume();
-    if (this.#starved) process.nextTick(this.#onWritten);
+    if (this.#starved) process.nextTick(() => this.#written());
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#ended || this.#destroyed) return true;
-    // The callback, not 'drain': that one comes only after the runtime's own mark, which is not ours.
-    this.#socket.write(bytes, this.#onWritten);
-    if (this.#socket.writableLength <= this.#mark) return true;
+    if (this.#over?.ended === true || this.destroyed) return true;
+    // The callback, not 'drain': that one comes only after the runtime's own mark, which is not ours. And a new one each
+    // time: one that is kept would stay with an idle stream.
+    this.#socket.write(bytes, (error) => this.#written(error));
+    if (this.#socket.writableLength <= this.#facts.highWaterMark) return true;
     this.#starved = true;
     return false;
   }
 
   end(): void {
-    if (this.#ended || this.#destroyed) return;
-    this.#ended = true;
+    if (this.destroyed || this.#end.ended) return;
+    this.#end.ended = true;
     this.#socket.end();
   }
 
   pause(): void {
     this.#paused = true;
-    if (this.#handler !== undefined && !this.#destroyed) this.#gate.close(this.#socket);
+    if (this.#handler !== undefined && !this.destroyed) this.#gate.close(this.#socket);
   }
 
   resume(): void {
     this.#paused = false;
-    if (this.#handler === undefined || this.#destroyed) return;
+    if (this.#handler === undefined || this.destroyed) return;
     this.#gate.open(this.#socket);
-    if (this.#held.length > 0 || this.#endHeld) process.nextTick(() => this.#tell());
+    if (this.#held.length > 0 || this.#over?.held === true) process.nextTick(() => this.#tell());
   }
 
   destroy(error?: Error): void {
-    if (this.#destroyed) return;
-    this.#destroyed = true;
-    this.#error = error;
+    const end = this.#end;
+    if (end.destroyed) return;
+    end.destroyed = true;
+    end.error = error;
     this.#socket.destroy();
-    this.#finish();
+    // It was kept only because its handler had not heard all of it. Not inside of this call: its user is told.
+    if (end.gone) queueMicrotask(() => this.#finish());
   }
 
   reset(): void {
-    if (this.#destroyed) return;
+    if (this.destroyed) return;
     // Only a plain TCP socket can: Node throws for the others, and Deno ends a TLS socket with an error instead.
     if (this.kind !== "tcp") return this.destroy();
-    this.#destroyed = true;
+    this.#end.destroyed = true;
     this.#socket.resetAndDestroy();
+  }
+
+  async secure(
+    target: { readonly host: string; readonly tls: TlsConnectOptions },
+    { signal }: { readonly signal?: AbortSignal | undefined },
+  ): Promise<Transport> {
+    const raw = this.#socket;
+    if (this.kind !== "tcp") throw new TypeError(`Cannot secure a stream of kind ${this.kind}: expected tcp`);
+    raw.off("error", SocketTransport.#onError).off("data", SocketTransport.#onData).off(
+      "end",
+      SocketTransport.#onEnd,
+    );
+    // Its errors are those of the TLS socket from now on.
+    raw.on("error", () => {});
+    const { remote, local } = this;
+    const { highWaterMark } = this.#facts;
+    const handed = this.destroyed;
+    this.#end.destroyed = true;
+    if (handed) raw.destroy();
+    const socket = await secureSocket(raw, target, remote, signal);
+    return new SocketTransport(socket, remote, { kind: "tls", local, highWaterMark, below: raw });
+  }
+
+  /** It is gone when the socket under it is gone, too. */
+  #endAfter(below: Socket): void {
+    const end = this.#end;
+    end.below = below;
+    below.once("close", () => {
+      end.below = undefined;
+      this.#finish();
+    });
   }
 
   /** A stream that ended by itself is over when its handler knows all of it: it may have been paused. */
   #finish(): void {
-    if (!this.#gone || !this.#destroyed && (this.#held.length > 0 || this.#endHeld)) return;
-    this.#destroyed = true;
+    const end = this.#end;
+    if (!end.gone || end.below !== undefined || end.settled) return;
+    if (!end.destroyed && (this.#held.length > 0 || end.held)) return;
+    end.settled = end.destroyed = true;
     this.#held = nothing;
-    (this.#closed ??= deferred()).resolve(this.#error);
+    end.closed?.resolve(end.error);
+    this.#target?.onGone(end.error);
   }
 
   static #onError(this: Socket, error: Error): void {
@@ -151,13 +224,16 @@ class SocketTransport implements Transport {
 
   static #onEnd(this: Socket): void {
     const transport = transportOf(this);
-    transport.#endHeld = true;
+    transport.#end.held = true;
     transport.#tell();
   }
 
   static #onClose(this: Socket): void {
     const transport = transportOf(this);
-    transport.#gone = true;
+    const end = transport.#end;
+    transport.#facts.registry?.leave();
+    end.gone = true;
+    end.below?.destroy();
     transport.#finish();
   }
 
@@ -165,11 +241,14 @@ class SocketTransport implements Transport {
     const handler = this.#handler;
     if (handler === undefined) return;
     try {
-      while (this.#held.length > 0 && !this.#paused && !this.#destroyed) {
+      while (this.#held.length > 0 && !this.#paused && !this.destroyed) {
         handler.data(this.#held.shift() as Uint8Array);
       }
-      if (!this.#endHeld || this.#paused || this.#destroyed) return;
-      this.#endHeld = false;
+      // An empty list of its own would stay with an idle stream.
+      if (this.#held.length === 0) this.#held = nothing;
+      const end = this.#over;
+      if (end?.held !== true || this.#paused || end.destroyed) return;
+      end.held = false;
       handler.end();
       this.#finish();
     } catch (error) {
@@ -177,14 +256,10 @@ class SocketTransport implements Transport {
     }
   }
 
-  get #onWritten(): (error?: Error | null) => void {
-    return this.#writeCallback ??= (error) => this.#written(error);
-  }
-
   /** Errors of a write come again as 'error' of the socket, on Deno after this: a failed write makes no room. */
-  #written(error: Error | null | undefined): void {
-    if (error || !this.#starved || this.#destroyed || this.#handler === undefined) return;
-    if (this.#socket.writableLength > this.#mark) return;
+  #written(error?: Error | null): void {
+    if (error || !this.#starved || this.destroyed || this.#handler === undefined) return;
+    if (this.#socket.writableLength > this.#facts.highWaterMark) return;
     this.#starved = false;
     try {
       this.#handler.drain();

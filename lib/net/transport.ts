@@ -43,6 +43,15 @@ export interface Transport {
   destroy(error?: Error): void;
   /** Like `destroy`, and over TCP (and in memory) the peer sees a reset (RST) instead of an end. */
   reset(): void;
+  /**
+   * Turns a started TCP stream into a TLS stream, as its client, where a protocol begins in clear. Nothing may be on its
+   * way from the peer. The new stream takes its place: this one tells nothing any more. Create-or-nothing: when it
+   * rejects (with `signal.reason` itself after an abort, with a ConnectError otherwise), both are gone.
+   */
+  secure?(
+    target: { readonly host: string; readonly tls: TlsConnectOptions },
+    options: { readonly signal?: AbortSignal | undefined },
+  ): Promise<Transport>;
 }
 
 /** Receives what happens on a {@linkcode Transport}. Nothing is called after `closed` has settled. */
@@ -101,6 +110,8 @@ export interface ListenHandler {
   connection(transport: Transport): void;
   /** A stream was accepted and has died before it was complete (a failed or slow TLS handshake). */
   handshakeError(error: Error): void;
+  /** A stream came after the end of the listener and was reset, or its TLS handshake was cut by that end. */
+  refused?(): void;
   /** Accepting failed for now (out of descriptors); the listener goes on. */
   acceptError(error: Error): void;
 }

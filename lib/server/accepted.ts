@@ -1,17 +1,16 @@
 import { ClosedError, ConnectionLostError, OverflowError, ProtocolError, TimeoutError } from "../errors.ts";
 import { LivingEndpoint } from "../lifecycle/base.ts";
-import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import type { AbortOptions } from "../lifecycle/endpoint.ts";
 import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
-import { runHook, settleCutHooks } from "../lifecycle/hooks.ts";
 import { Lifecycle, type LifecycleOptions, type Step } from "../lifecycle/lifecycle.ts";
-import { phaseLimits } from "../lifecycle/phases.ts";
 import type { RunningPhase } from "../lifecycle/running.ts";
 import { now } from "../lifecycle/timer.ts";
+import type { WheelTarget, WheelTimer } from "../lifecycle/wheel.ts";
 import type { Transport } from "../net/transport.ts";
 import type { ConnectionHandler, ConnectionPhase, ServerConnection } from "./connection.ts";
+import { type Departing, Departure, type ServerEnd } from "./departure.ts";
 import type { ConnectionInspection } from "./server.ts";
-import { type IdleOptions, type IdleOwner, IdleWatch } from "./idle.ts";
+import { type IdleOptions, patienceWith } from "./idle.ts";
 import type { Loudness } from "./loudness.ts";
 import { type ConnectionPart, PhaseSteps } from "./steps.ts";
 import { Wire, type WireOwner } from "./wire.ts";
@@ -27,37 +26,25 @@ export interface ConnectionHost extends IdleOptions {
   left(connection: AcceptedConnection, farewell: Farewell): void;
 }
 
-/** How all connections of a server end with it. */
-export interface ServerEnd {
-  readonly reason: unknown;
-  /** What the signals of the server carry. */
-  readonly why: unknown;
-  /** Milliseconds for what each has to drain. */
-  readonly drain: number;
-  /** Resolves when all have drained: then they say their goodbyes. */
-  readonly turn: Promise<void>;
-  /** One more has drained, or has no time for it. */
-  onDrained(): void;
-}
-
 /** A connection that a server has accepted. There may be thousands: what it may never need is made when it does. */
-export class AcceptedConnection extends LivingEndpoint implements ServerConnection, WireOwner, IdleOwner {
+export class AcceptedConnection extends LivingEndpoint
+  implements ServerConnection, Departing, WireOwner, WheelTarget {
   readonly id: number;
+  readonly wire: Wire;
   readonly #host: ConnectionHost;
-  readonly #wire: Wire;
   readonly #lifecycle: Lifecycle<AcceptedConnection>;
-  readonly #steps: PhaseSteps<AcceptedConnection>;
-  readonly #since: number = now();
-  readonly #idle: IdleWatch | undefined;
+  /** Whole milliseconds: a number with a fraction takes an object of its own. */
+  readonly #since: number = Math.floor(now());
+  /** The watch for silence. */
+  #idle: WheelTimer | undefined = undefined;
+  #steps: PhaseSteps | undefined = undefined;
+  /** Only while somebody waits for room. */
   #writer: ChunkWriter | undefined = undefined;
+  /** The handler is done. */
+  #done = false;
+  #departure: Departure | undefined = undefined;
   /** Errors that this connection has made: when its own handler fails with one of them, that is no news. */
   #made: WeakSet<object> | undefined = undefined;
-  /** The handler is done. */
-  #handled = false;
-  #onHandled: Deferred<void> | undefined = undefined;
-  #drained = false;
-  #serverEnd: ServerEnd | undefined = undefined;
-  #endsWithServer = false;
   #loss: Error | undefined = undefined;
 
   constructor(id: number, transport: Transport, host: ConnectionHost) {
@@ -67,9 +54,7 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
     this.id = id;
     this.#host = host;
     this.#lifecycle = lifecycle;
-    this.#steps = new PhaseSteps(lifecycle);
-    this.#wire = new Wire(transport, this);
-    this.#idle = host.idleTimeout === Infinity ? undefined : new IdleWatch(this.#wire, this, host);
+    this.wire = new Wire(transport, this);
   }
 
   /** One for all connections of a server. */
@@ -79,11 +64,11 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
       parent: server,
       onEnding: (connection) => connection.#ending(),
       steps: {
-        intake: (step, connection) => connection.#intake(step),
-        drain: (step, connection) => connection.#drain(step),
-        goodbye: (step, connection) => connection.#goodbye(step),
-        force: (_step, connection) => connection.#force(),
-        release: (step, connection) => connection.#release(step),
+        intake: (step, { departure }) => departure.intake(step),
+        drain: (step, { departure }) => departure.drain(step),
+        goodbye: (step, { departure }) => departure.goodbye(step),
+        force: (step, { departure }) => departure.force(step),
+        release: (step, { departure }) => departure.release(step),
       },
       report: (connection) => connection.#report(),
       onClosed: (farewell, connection) => connection.#host.left(connection, farewell),
@@ -94,16 +79,16 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
   }
 
   get remote(): string {
-    return this.#wire.remote;
+    return this.wire.remote;
   }
   get local(): string {
-    return this.#wire.local;
+    return this.wire.local;
   }
   get transport(): Transport {
-    return this.#wire;
+    return this.wire;
   }
   get readable(): AsyncIterable<Uint8Array> {
-    return this.#wire.reader;
+    return this.wire.reader;
   }
 
   get name(): string {
@@ -112,27 +97,43 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
 
   /** Nothing of its stream is left. */
   get gone(): boolean {
-    return this.#wire.gone;
+    return this.wire.gone;
   }
 
   /** The server took it along: its outcome is one of the server's end. */
   get endsWithServer(): boolean {
-    return this.#endsWithServer;
+    return this.#departure?.withServer === true;
+  }
+
+  /** Its end; made for it. */
+  get departure(): Departure {
+    return this.#departure ??= new Departure(this.#lifecycle, this);
+  }
+
+  get steps(): PhaseSteps {
+    return this.#steps ??= new PhaseSteps(this.#lifecycle);
+  }
+
+  get handled(): boolean {
+    return this.#done || this.wire.started;
   }
 
   write(bytes: Uint8Array, options?: AbortOptions): Promise<void> {
-    const writer = this.#writer ??= new ChunkWriter(this.#wire);
-    if (this.#wire.ended || this.#wire.destroyed) this.#closeWriter();
-    return writer.write(bytes, options);
+    const writer = this.#writer ?? new ChunkWriter(this.wire);
+    if (this.wire.ended || this.wire.destroyed) writer.close((outcome) => this.#refuse(outcome));
+    const written = writer.write(bytes, options);
+    if (writer.waiting) this.#writer = writer;
+    return written;
   }
 
   onPhase(phase: ConnectionPhase, run: (step: Step) => unknown): void {
-    this.#steps.add(phase, run);
+    this.steps.add(phase, run);
   }
 
   inspect(): ConnectionInspection {
-    const { remote, bytesIn, bytesOut } = this.#wire;
-    return { id: this.id, remote, state: this.state, age: now() - this.#since, bytesIn, bytesOut };
+    const { remote, bytesIn, bytesOut } = this.wire;
+    const age = Math.floor(now()) - this.#since;
+    return { id: this.id, remote, state: this.state, age, bytesIn, bytesOut };
   }
 
   /** Starts its life. What the handler throws is contained. */
@@ -148,7 +149,7 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
   serveAs(make: () => ConnectionPart): void {
     if (!this.#open()) return;
     try {
-      this.#steps.part = make();
+      this.steps.part = make();
     } catch (error) {
       this.failed(error);
       this.finish();
@@ -157,15 +158,16 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
 
   /** The protocol has nothing more to do here: as when a handler has returned. */
   finish(): void {
+    if (this.#lifecycle.ending && this.handled) return;
     queueMicrotask(() => this.#onHandlerDone());
   }
 
   /** False: whoever was told that it is open has ended it on the spot. */
   #open(): boolean {
-    this.#idle?.start();
+    this.#watch(this.#host.idleTimeout);
     this.#lifecycle.opened();
-    this.#handled = this.#lifecycle.ending;
-    return !this.#handled;
+    this.#done = this.#lifecycle.ending;
+    return !this.#done;
   }
 
   /**
@@ -173,26 +175,29 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
    * goes on as it is.
    */
   endWithServer(end: ServerEnd): void {
-    if (this.#drained) return end.onDrained();
-    this.#serverEnd = end;
+    const { departure } = this;
+    departure.follow(end);
     if (this.#lifecycle.ending) return;
-    const { reason, drain, why } = end;
-    this.#endsWithServer = true;
-    // The wait for the turn counts as goodbye. The server keeps the time of that: see `hurry`.
-    const goodbye = drain + phaseLimits.goodbye;
-    const limits = { intake: Math.min(phaseLimits.intake, drain / 4), drain, goodbye };
-    void this.#lifecycle.end({ cause: "parent", reason, why, limits, grace: drain + goodbye });
+    const { reason, drain, limits, why } = end;
+    departure.withServer = true;
+    this.#lifecycle.ask({ cause: "parent", reason, why, limits, grace: drain + limits.goodbye });
   }
 
-  /** The server allows no more than `grace` milliseconds for the goodbye. */
-  hurry(grace: number): void {
-    void this.#lifecycle.end({ cause: "parent", grace });
+  /** The server lets it say its goodbye, and allows no more than `grace` milliseconds for that. */
+  takeTurn(grace: number): void {
+    this.#lifecycle.ask({ cause: "parent", grace });
+    this.#departure?.onTurn();
   }
 
   /** The server cuts it, and wants to have it closed in `tail` milliseconds. */
   cut(reason: unknown, tail: number): void {
-    this.#endsWithServer = true;
-    void this.#lifecycle.end({ cause: "parent", reason, forced: true, tail });
+    this.departure.withServer = true;
+    this.#lifecycle.ask({ cause: "parent", reason, forced: true, tail });
+  }
+
+  /** The peer has not begun as its protocol wants it to, and has had its time for that: nobody is there to be told. */
+  stranded(reason: unknown): void {
+    this.#lifecycle.ask({ cause: "handshake-timeout", reason, grace: 0 });
   }
 
   /** A function of the user: whatever it is, and does, becomes a promise. */
@@ -205,9 +210,9 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
   }
 
   #onHandlerDone(): void {
-    this.#handled = true;
-    this.#onHandled?.resolve();
-    void this.#lifecycle.end({ cause: "handler-done" });
+    this.#done = true;
+    this.#departure?.onHandled();
+    this.#lifecycle.ask({ cause: "handler-done" });
   }
 
   failed(error: unknown): void {
@@ -216,7 +221,7 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
     const protocol = error instanceof ProtocolError;
     if (lifecycle.state !== "closed") lifecycle.fault(error, protocol ? "warn" : "error");
     this.#host.fault(error);
-    void lifecycle.end({ cause: protocol ? "protocol-error" : "handler-error", reason: error });
+    lifecycle.ask({ cause: protocol ? "protocol-error" : "handler-error", reason: error });
   }
 
   /** Only the end of the connection itself, as its handler sees it. */
@@ -226,87 +231,13 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
   }
 
   #ending(): void {
-    this.#idle?.stop();
-    this.#wire.endReading();
+    this.#unwatch();
+    this.wire.endReading();
   }
 
-  #intake(step: RunningPhase): Promise<void> | undefined {
-    const close = (): void => this.#steps.close("intake");
-    const work = this.#steps.run("intake", step);
-    if (work !== undefined) return work.then(close);
-    close();
-    return undefined;
-  }
-
-  #drain(step: RunningPhase): Promise<void> | undefined {
-    const work = this.#steps.run("drain", step);
-    if (work !== undefined || !this.#isHandledOrStarted) return this.#untilDrained(step, work);
-    this.#onDrained();
-    return undefined;
-  }
-
-  async #untilDrained(step: RunningPhase, work: Promise<void> | undefined): Promise<void> {
-    await work;
-    await step.within(this.#handledOrStarted());
-    await this.#steps.run("drain", step);
-    this.#onDrained();
-  }
-
-  #onDrained(): void {
-    this.#steps.close("drain");
-    if (this.#drained) return;
-    this.#drained = true;
-    this.#serverEnd?.onDrained();
-  }
-
-  async #goodbye(step: RunningPhase): Promise<void> {
-    if (this.#endsWithServer && this.#serverEnd !== undefined) await step.within(this.#serverEnd.turn);
-    if (!this.#wire.destroyed) await this.#steps.run("goodbye", step);
-    if (step.aborted) return;
-    this.#steps.close("goodbye");
-    if (!this.#wire.destroyed) this.#wire.finish();
-    this.#closeWriter();
-    await this.#untilGone();
-  }
-
-  /** Waits for the handler too: it was told to stop, and what it uses is freed next. */
-  async #force(): Promise<void> {
-    this.#cutWire();
-    await this.#untilGone();
-    await this.#handledOrStarted();
-  }
-
-  /** A handler that has started the transport may well wait for `closed`: its steps say what there is to wait for. */
-  async #handledOrStarted(): Promise<void> {
-    if (!this.#isHandledOrStarted) await (this.#onHandled ??= deferred()).promise;
-  }
-
-  get #isHandledOrStarted(): boolean {
-    return this.#handled || this.#wire.started;
-  }
-
-  async #untilGone(): Promise<void> {
-    if (!this.#wire.gone) await this.#wire.closed;
-  }
-
-  #release(step: RunningPhase): Promise<void> | undefined {
-    this.#cutWire();
-    return this.#wire.gone ? this.#steps.release(step) : this.#releaseLate(step);
-  }
-
-  /** The time of force was too short for the runtime. Half of this phase is for the steps in any case. */
-  async #releaseLate(step: RunningPhase): Promise<void> {
-    const socket = { name: "close of the socket", run: () => this.#wire.closed };
-    await runHook(socket, step, step.remaining() / 2, this.#lifecycle.farewell);
-    await this.#steps.release(step);
-    await settleCutHooks(step, this.#lifecycle.farewell);
-  }
-
-  #cutWire(): void {
-    this.#steps.close("goodbye");
-    this.#onDrained();
-    if (!this.#wire.destroyed) this.#wire.destroy();
-    this.#closeWriter();
+  /** The part of a protocol in a phase is done, where it has returned the step. */
+  resume(step: RunningPhase): void {
+    this.departure.resume(step);
   }
 
   roomMade(): void {
@@ -314,23 +245,34 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
   }
 
   wireClosed(error: Error | undefined): void {
+    this.#unwatch();
+    if (error === undefined || this.wire.cut) this.#streamEnded(error);
+    else this.#streamLost(error);
+  }
+
+  wireSettled(): void {
+    this.#departure?.onGone();
+  }
+
+  #streamEnded(error: Error | undefined): void {
     const lifecycle = this.#lifecycle;
-    this.#idle?.stop();
-    if (error === undefined || this.#wire.cut) {
-      this.#wire.endReading();
-      this.#closeWriter();
-      if (lifecycle.ending) return;
-      if (!this.#wire.cut) return void lifecycle.end({ cause: "peer-goodbye" });
-      const cause = error === undefined ? "handler-done" : "handler-error";
-      return void lifecycle.end({ cause, reason: error, forced: true });
-    }
+    this.wire.endReading();
+    this.closeWriter();
+    if (lifecycle.ending) return;
+    if (!this.wire.cut) return lifecycle.ask({ cause: "peer-goodbye" });
+    const cause = error === undefined ? "handler-done" : "handler-error";
+    lifecycle.ask({ cause, reason: error, forced: true });
+  }
+
+  #streamLost(error: Error): void {
+    const lifecycle = this.#lifecycle;
     this.#loss = error;
-    this.#wire.failReading(() => this.#refuse("unknown"));
-    this.#closeWriter();
+    this.wire.failReading(() => this.#refuse("unknown"));
+    this.closeWriter();
     // A peer that has got everything and answers with a reset has said its goodbye, in its own way.
-    if (this.#wire.told || lifecycle.state === "releasing" || lifecycle.state === "closed") return;
+    if (this.wire.told || lifecycle.state === "releasing" || lifecycle.state === "closed") return;
     lifecycle.emit({ type: "lost", error });
-    if (!lifecycle.ending) return void lifecycle.end({ cause: "lost", reason: error, lost: true });
+    if (!lifecycle.ending) return lifecycle.ask({ cause: "lost", reason: error, lost: true });
     lifecycle.lost();
     lifecycle.force(error);
   }
@@ -347,16 +289,30 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
     return error;
   }
 
-  #closeWriter(): void {
+  closeWriter(): void {
     this.#writer?.close((outcome) => this.#refuse(outcome));
   }
 
-  idled(): void {
+  #watch(delay: number): void {
+    if (delay !== Infinity) this.#idle = this.#host.wheel.add(delay, this);
+  }
+
+  /** Silence means nothing any longer. */
+  #unwatch(): void {
+    this.#idle?.cancel();
+    this.#idle = undefined;
+  }
+
+  /** It may have been silent for too long. */
+  onDeadline(): void {
     const timeout = this.#host.idleTimeout;
+    const left = patienceWith(this.wire, timeout);
+    if (left > 0) return this.#watch(left);
+    this.#idle = undefined;
     const reason = new TimeoutError(`The ${this.#lifecycle.name} was idle: no byte in ${timeout} ms`, {
       timeout,
     });
-    void this.#lifecycle.end({ cause: "idle-timeout", reason });
+    this.#lifecycle.ask({ cause: "idle-timeout", reason });
   }
 
   flooded(discarded: number): void {
@@ -366,10 +322,10 @@ export class AcceptedConnection extends LivingEndpoint implements ServerConnecti
   }
 
   #report(): FarewellParts {
-    const end = this.#loss !== undefined ? "lost" : this.#wire.cut ? "forced" : "clean";
+    const end = this.#loss !== undefined ? "lost" : this.wire.cut ? "forced" : "clean";
     return {
       connections: { opened: 1, [end]: 1 },
-      residue: { sockets: this.#wire.gone ? 0 : 1, timers: this.#idle?.watching ? 1 : 0 },
+      residue: { sockets: this.wire.gone ? 0 : 1, timers: this.#idle === undefined ? 0 : 1 },
     };
   }
 }

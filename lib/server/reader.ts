@@ -1,5 +1,3 @@
-import { type Deferred, deferred } from "../lifecycle/deferred.ts";
-
 const nothing: Uint8Array[] = [];
 
 /** Bytes that wait for their reader before the peer is made to feel it. */
@@ -16,7 +14,8 @@ export class ChunkReader implements AsyncIterable<Uint8Array> {
   readonly #source: ChunkSource;
   #chunks: Uint8Array[] = nothing;
   #size = 0;
-  #waiting: Deferred<IteratorResult<Uint8Array>> | undefined = undefined;
+  /** Settles the read that is pending. */
+  #settle: ((result: IteratorResult<Uint8Array> | PromiseLike<never>) => void) | undefined = undefined;
   #ended = false;
   #failure: (() => unknown) | undefined = undefined;
   #claimed = false;
@@ -38,13 +37,9 @@ export class ChunkReader implements AsyncIterable<Uint8Array> {
 
   push(chunk: Uint8Array): void {
     if (this.#ended || this.#taken) return;
-    if (this.#waiting !== undefined) {
-      this.#waiting.resolve({ done: false, value: chunk });
-      this.#waiting = undefined;
-      return;
-    }
-    if (this.#chunks === nothing) this.#chunks = [];
-    this.#chunks.push(chunk);
+    if (this.#settle !== undefined) return this.#answer({ done: false, value: chunk });
+    if (this.#chunks === nothing) this.#chunks = [chunk];
+    else this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
   }
 
@@ -52,8 +47,7 @@ export class ChunkReader implements AsyncIterable<Uint8Array> {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#waiting?.resolve({ done: true, value: undefined });
-    this.#waiting = undefined;
+    this.#answer({ done: true, value: undefined });
   }
 
   /** The stream is lost: after what has arrived, every read rejects with an error of its own. */
@@ -61,8 +55,7 @@ export class ChunkReader implements AsyncIterable<Uint8Array> {
     if (this.#ended) return;
     this.#ended = true;
     this.#failure = failure;
-    this.#waiting?.reject(failure());
-    this.#waiting = undefined;
+    if (this.#settle !== undefined) this.#answer(rejection(failure()));
   }
 
   /** Hands all chunks to somebody else, for good. */
@@ -87,16 +80,17 @@ export class ChunkReader implements AsyncIterable<Uint8Array> {
 
   /** Ends the read that is pending: the next one gets the chunk. */
   leave(): void {
-    this.#waiting?.resolve({ done: true, value: undefined });
-    this.#waiting = undefined;
+    this.#answer({ done: true, value: undefined });
   }
 
   /** The next chunk. */
   read(): Promise<IteratorResult<Uint8Array>> {
-    if (this.#waiting !== undefined) {
+    if (this.#settle !== undefined) {
       return Promise.reject(new TypeError("Cannot read the connection: another read of it is pending"));
     }
     const chunk = this.#chunks.shift();
+    // An empty list of its own would stay with an idle connection.
+    if (this.#chunks.length === 0) this.#chunks = nothing;
     if (chunk !== undefined) {
       const full = this.full;
       this.#size -= chunk.byteLength;
@@ -105,8 +99,13 @@ export class ChunkReader implements AsyncIterable<Uint8Array> {
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure());
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
-    this.#waiting = deferred();
-    return this.#waiting.promise;
+    return new Promise((resolve) => this.#settle = resolve);
+  }
+
+  #answer(result: IteratorResult<Uint8Array> | PromiseLike<never>): void {
+    const settle = this.#settle;
+    this.#settle = undefined;
+    settle?.(result);
   }
 }
 
@@ -127,4 +126,9 @@ class ChunkIterator implements AsyncIterator<Uint8Array> {
     this.#reader.leave();
     return Promise.resolve({ done: true, value: undefined });
   }
+}
+
+/** What a promise that is resolved with it rejects with: one function less to keep for each read that waits. */
+function rejection(error: unknown): PromiseLike<never> {
+  return { then: (_resolve, reject) => reject?.(error) } as PromiseLike<never>;
 }

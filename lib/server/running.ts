@@ -5,11 +5,13 @@ import type { EndpointNews, EventLevel } from "../lifecycle/events.ts";
 import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
 import { type Hook, type HookContext, runHooks } from "../lifecycle/hooks.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
+import { phaseLimits } from "../lifecycle/phases.ts";
 import { TimerWheel } from "../lifecycle/wheel.ts";
 import { targetText } from "../net/mod.ts";
 import type { ListenAddress, Listener, Transport } from "../net/transport.ts";
-import { AcceptedConnection, type ConnectionHost, type ServerEnd } from "./accepted.ts";
+import { AcceptedConnection, type ConnectionHost } from "./accepted.ts";
 import { Admission } from "./admission.ts";
+import type { ServerEnd } from "./departure.ts";
 import { Loudness } from "./loudness.ts";
 import type { ServeSettings } from "./options.ts";
 import type { Server, ServerInspection } from "./server.ts";
@@ -32,15 +34,15 @@ export class RunningServer extends LivingEndpoint implements Server {
   readonly #admission: Admission;
   readonly #wheel: TimerWheel = new TimerWheel();
   readonly #loudness: Loudness = new Loudness();
-  readonly #connections: Map<number, AcceptedConnection> = new Map();
+  readonly #connections: Set<AcceptedConnection> = new Set();
   readonly #host: ConnectionHost;
   /** Sockets that were refused and are not closed. */
   #leaving = 0;
   /** Resolves when nobody is left; only while somebody waits. */
   #empty: Deferred<void> | undefined = undefined;
   readonly #hooks: Hook[] = [];
-  /** Lets the connections that have drained say their goodbye. */
-  readonly #turn: Deferred<void> = deferred();
+  /** The connections that have drained say their goodbye. */
+  readonly #turn: { come: boolean } = { come: false };
   #listener!: Listener;
   #listening = false;
   #accepting = true;
@@ -85,6 +87,7 @@ export class RunningServer extends LivingEndpoint implements Server {
     this.#listener = await network.listen(target, {
       connection: (transport) => this.#accept(transport),
       handshakeError: (error) => this.#handshakeFailed(error),
+      refused: () => void this.#refused++,
       acceptError: (error) => this.#fault(error),
     }, { signal, handshakeTimeout });
     this.#listening = true;
@@ -119,7 +122,7 @@ export class RunningServer extends LivingEndpoint implements Server {
       name: this.#lifecycle.name,
       state: this.state,
       url: this.url,
-      connections: [...this.#connections.values()].map((connection) => connection.inspect()),
+      connections: [...this.#connections].map((connection) => connection.inspect()),
       accepted: this.#accepted,
       refused: this.#refused,
       faults: this.#faults,
@@ -146,12 +149,12 @@ export class RunningServer extends LivingEndpoint implements Server {
     if (overflow !== undefined) return this.#refuse(transport, overflow);
     this.#full = false;
     const connection = new AcceptedConnection(++this.#accepted, transport, this.#host);
-    this.#connections.set(connection.id, connection);
+    this.#connections.add(connection);
     this.#owner.serve(connection);
   }
 
   #left(connection: AcceptedConnection, farewell: Farewell): void {
-    this.#connections.delete(connection.id);
+    this.#connections.delete(connection);
     this.#admission.leave(connection.transport);
     if (connection.endsWithServer) this.#lifecycle.farewell.child(farewell);
     else this.#lifecycle.farewell.guest(farewell);
@@ -217,15 +220,20 @@ export class RunningServer extends LivingEndpoint implements Server {
   }
 
   async #drain(step: Step): Promise<void> {
-    const connections = [...this.#connections.values()];
+    const connections = [...this.#connections];
     const drained = deferred();
     let left = connections.length;
     if (left === 0) return;
+    const drain = within(step);
+    // The wait for the turn counts as goodbye. The server keeps the time of that: see `takeTurn`.
+    const goodbye = drain + phaseLimits.goodbye;
+    const limits = { ...phaseLimits, intake: Math.min(phaseLimits.intake, drain / 4), drain, goodbye };
     const end: ServerEnd = {
       reason: step.reason,
       why: this.draining.reason,
-      drain: within(step),
-      turn: this.#turn.promise,
+      drain,
+      limits,
+      turn: this.#turn,
       onDrained: () => void (--left === 0 && drained.resolve()),
     };
     for (const connection of connections) connection.endWithServer(end);
@@ -233,25 +241,25 @@ export class RunningServer extends LivingEndpoint implements Server {
   }
 
   async #goodbye(step: Step): Promise<void> {
-    this.#turn.resolve();
-    for (const connection of this.#connections.values()) connection.hurry(within(step));
+    this.#turn.come = true;
+    for (const connection of this.#connections) connection.takeTurn(within(step));
     await this.#allLeft();
   }
 
   async #force(step: Step): Promise<void> {
-    for (const connection of this.#connections.values()) connection.cut(this.signal.reason, within(step));
+    for (const connection of this.#connections) connection.cut(this.signal.reason, within(step));
     await Promise.all([this.#stopListening(), this.#allLeft()]);
   }
 
   async #release(step: Step): Promise<void> {
     const { farewell } = this.#lifecycle;
-    for (const { name } of this.#connections.values()) farewell.hook({ name, duration: 0, ended: "timeout" });
+    for (const { name } of this.#connections) farewell.hook({ name, duration: 0, ended: "timeout" });
     do await runHooks(this.#hooks, step, farewell); while (this.#hooks.length > 0);
     this.#released = true;
   }
 
   #report(): FarewellParts {
-    const sockets = [...this.#connections.values()].filter(({ gone }) => !gone).length;
+    const sockets = [...this.#connections].filter(({ gone }) => !gone).length;
     const { residue, ...parts } = this.#owner.report?.() ?? {};
     const timers = this.#wheel.size + (residue?.timers ?? 0);
     return {

@@ -44,7 +44,7 @@ export interface ServerInspection {
   readonly connections: readonly ConnectionInspection[];
   /** Connections that were accepted. */
   readonly accepted: number;
-  /** Connections that were refused: over a limit, after the end of the intake, or a failed TLS handshake. */
+  /** Connections that were refused: over a limit, after the end of the intake, or without a complete TLS handshake. */
   readonly refused: number;
   /** Errors that were contained. */
   readonly faults: number;

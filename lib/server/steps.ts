@@ -4,16 +4,30 @@ import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
 import type { RunningPhase } from "../lifecycle/running.ts";
 import type { ConnectionPhase } from "./connection.ts";
 
+/** A lifecycle of whatever owner. */
+export type AnyLifecycle = Omit<Lifecycle, "owner">;
+
 /** What a handler wants to do in one phase of the end of its connection. */
 type Run = (step: Step) => unknown;
 
-/** What a protocol does in the phases of the end of a connection, before any steps that were added. */
+/**
+ * What a protocol does in the phases of the end of a connection, before any steps that were added. What takes time returns
+ * a promise, or the step itself: then it goes on when `resume` of the connection is called.
+ */
 export interface ConnectionPart {
   onIntake(step: RunningPhase): unknown;
   onDrain(step: RunningPhase): unknown;
   onGoodbye(step: RunningPhase): unknown;
   onRelease(): void;
 }
+
+/** Told that all steps of a phase are done. It must not throw. */
+export interface StepsOwner {
+  stepsDone(step: RunningPhase): void;
+}
+
+/** The phases before the stream is ended. */
+type EarlyPhase = "intake" | "drain" | "goodbye";
 
 interface Waiting {
   readonly phase: ConnectionPhase;
@@ -31,10 +45,10 @@ const parts = {
 };
 
 /** The steps that the handler of a connection takes part with, phase by phase. */
-export class PhaseSteps<Owner> {
+export class PhaseSteps {
   /** Set at the begin of the connection, if at all. */
   part: ConnectionPart | undefined = undefined;
-  readonly #lifecycle: Lifecycle<Owner>;
+  readonly #lifecycle: AnyLifecycle;
   /** Of all phases, in the order they came. */
   #waiting: Waiting[] = none;
   /** The last phase that the part was asked for. */
@@ -42,7 +56,7 @@ export class PhaseSteps<Owner> {
   /** How many phases are over. */
   #over = 0;
 
-  constructor(lifecycle: Lifecycle<Owner>) {
+  constructor(lifecycle: AnyLifecycle) {
     this.#lifecycle = lifecycle;
   }
 
@@ -54,8 +68,8 @@ export class PhaseSteps<Owner> {
       throw new TypeError(`Cannot take part in phase "${phase}": expected a function, got ${typeof run}`);
     }
     if (phases.indexOf(phase) >= this.#over) {
-      if (this.#waiting === none) this.#waiting = [];
-      this.#waiting.push({ phase, run });
+      if (this.#waiting === none) this.#waiting = [{ phase, run }];
+      else this.#waiting.push({ phase, run });
       return;
     }
     const { reason, signal } = this.#lifecycle;
@@ -65,17 +79,21 @@ export class PhaseSteps<Owner> {
   }
 
   /**
-   * Runs the steps of a phase one after the other, those included that are added meanwhile, until it is cut. Undefined
-   * when there is nothing to wait for.
+   * Runs the steps of a phase one after the other, those included that are added meanwhile, and tells the owner; unless the
+   * phase is cut before.
    */
-  run(phase: "intake" | "drain" | "goodbye", step: RunningPhase): Promise<void> | undefined {
+  run(phase: EarlyPhase, step: RunningPhase, owner: StepsOwner): void {
     while (!step.aborted) {
-      const run = this.#ofPart(phase) ?? this.#next(phase);
-      if (run === undefined) return undefined;
-      const work = this.#contain(run, step);
-      if (work !== undefined) return step.within(work).then(() => this.run(phase, step));
+      const work = this.#asked === phase || this.part === undefined
+        ? this.#runNext(phase, step)
+        : this.#ask(this.part, phase, step);
+      if (work === "nothing") return owner.stepsDone(step);
+      if (work === step) return;
+      if (work !== undefined) {
+        void (work as Promise<void>).then(() => this.run(phase, step, owner));
+        return;
+      }
     }
-    return undefined;
   }
 
   /** Runs every step of `release`, each with its share of the time. Undefined when there is nothing to wait for. */
@@ -108,12 +126,25 @@ export class PhaseSteps<Owner> {
     this.#over = Math.max(this.#over, phases.indexOf(phase) + 1);
   }
 
-  /** What the part does in a phase, once. */
-  #ofPart(phase: "intake" | "drain" | "goodbye"): ((step: RunningPhase) => unknown) | undefined {
-    const { part } = this;
-    if (part === undefined || this.#asked === phase) return undefined;
+  /** The part, once in each phase. */
+  #ask(
+    part: ConnectionPart,
+    phase: EarlyPhase,
+    step: RunningPhase,
+  ): RunningPhase | Promise<void> | undefined {
     this.#asked = phase;
-    return (step) => parts[phase](part, step);
+    try {
+      const result = parts[phase](part, step);
+      return result === step ? step : this.#watch(result, "", step);
+    } catch (error) {
+      this.#failed("", step, error);
+      return undefined;
+    }
+  }
+
+  #runNext(phase: EarlyPhase, step: RunningPhase): Promise<void> | "nothing" | undefined {
+    const run = this.#next(phase);
+    return run === undefined ? "nothing" : this.#contain(run, step);
   }
 
   /** Takes the step of a phase whose turn it is. */
@@ -123,15 +154,18 @@ export class PhaseSteps<Owner> {
   }
 
   /** A step that throws is reported and keeps none of the others from running. */
-  #contain<S extends Step>(run: (step: S) => unknown, step: S): Promise<void> | undefined {
+  #contain(run: Run, step: Step): Promise<void> | undefined {
     try {
-      const result = run(step);
-      if (!isThenable(result)) return undefined;
-      return Promise.resolve(result).then(() => {}, (error: unknown) => this.#failed(run.name, step, error));
+      return this.#watch(run(step), run.name, step);
     } catch (error) {
       this.#failed(run.name, step, error);
       return undefined;
     }
+  }
+
+  #watch(result: unknown, name: string, step: Step): Promise<void> | undefined {
+    if (!isThenable(result)) return undefined;
+    return Promise.resolve(result).then(() => {}, (error: unknown) => this.#failed(name, step, error));
   }
 
   #failed(name: string, step: Step, error: unknown): void {

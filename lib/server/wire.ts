@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import { now } from "../lifecycle/timer.ts";
+import { type GoneTarget, whenGone } from "../net/gone.ts";
 import type { Transport, TransportHandler } from "../net/transport.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import { ChunkReader, type ChunkSource } from "./reader.ts";
@@ -12,6 +13,8 @@ export interface WireOwner {
   roomMade(): void;
   /** The stream is gone, with the error that ended it. */
   wireClosed(error: Error | undefined): void;
+  /** Those who waited for that have heard of it. */
+  wireSettled(): void;
   /** The peer goes on sending after the goodbye, past the limit. */
   flooded(discarded: number): void;
 }
@@ -27,29 +30,27 @@ export class Wire implements Transport, ChunkSource {
   readonly #below: Transport;
   readonly #owner: WireOwner;
   #reader: ChunkReader | undefined = undefined;
-  #closed: Deferred<Error | undefined> | undefined = undefined;
   #mode: "read" | "push" | "discard" = "read";
   #handler: TransportHandler | undefined = undefined;
   /** Chunks that came before the user's handler. */
   #early: Uint8Array[] = nothing;
   #paused = false;
-  #peerEnded = false;
-  #endTold = false;
-  #ended = false;
-  #cut = false;
-  #gone = false;
-  #told = false;
-  #discarded = 0;
+  #over: WireEnd | undefined = undefined;
   bytesIn = 0;
   bytesOut = 0;
-  /** When bytes last arrived. */
-  lastByte: number = now();
+  /** When bytes last arrived. Whole milliseconds, rounded up: a number with a fraction takes an object of its own. */
+  lastByte: number = Math.ceil(now());
 
   constructor(below: Transport, owner: WireOwner) {
     this.#below = below;
     this.#owner = owner;
-    void below.closed.then((error) => this.#over(error));
-    below.start(new Inlet(this));
+    const inlet = new Inlet(this);
+    whenGone(below, inlet);
+    below.start(inlet);
+  }
+
+  get #end(): WireEnd {
+    return this.#over ??= new WireEnd();
   }
 
   get kind(): "tcp" | "tls" | "unix" | "memory" {
@@ -65,7 +66,12 @@ export class Wire implements Transport, ChunkSource {
   }
 
   get closed(): Promise<Error | undefined> {
-    return (this.#closed ??= deferred()).promise;
+    const end = this.#end;
+    if (end.closed === undefined) {
+      end.closed = deferred();
+      if (end.gone) end.closed.resolve(end.error);
+    }
+    return end.closed.promise;
   }
 
   /** What nobody else has asked for, chunk by chunk. */
@@ -88,22 +94,27 @@ export class Wire implements Transport, ChunkSource {
 
   /** Our FIN is on its way: nothing can be written any longer. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#over?.ended === true;
   }
 
   /** Nothing of the stream is left at this end. */
   get gone(): boolean {
-    return this.#gone;
+    return this.#over?.gone === true;
+  }
+
+  /** The same, and those who waited for it have heard of it. */
+  get settled(): boolean {
+    return this.#over?.settled === true;
   }
 
   /** It was destroyed from this side. */
   get cut(): boolean {
-    return this.#cut;
+    return this.#over?.cut === true;
   }
 
   /** All that was written, FIN included, was taken from this end. */
   get told(): boolean {
-    return this.#told;
+    return this.#over?.told === true;
   }
 
   /** The user's own handler gets the bytes. */
@@ -129,14 +140,14 @@ export class Wire implements Transport, ChunkSource {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (!this.#ended && !this.destroyed) this.bytesOut += bytes.byteLength;
+    if (!this.ended && !this.destroyed) this.bytesOut += bytes.byteLength;
     return this.#below.write(bytes);
   }
 
   end(): void {
-    this.#ended = true;
+    this.#end.ended = true;
     this.#below.end();
-    this.#lookIfTold();
+    this.lookIfTold();
   }
 
   pause(): void {
@@ -151,12 +162,12 @@ export class Wire implements Transport, ChunkSource {
   }
 
   destroy(error?: Error): void {
-    if (!this.destroyed) this.#cut = true;
+    if (!this.destroyed) this.#end.cut = true;
     this.#below.destroy(error);
   }
 
   reset(): void {
-    if (!this.destroyed) this.#cut = true;
+    if (!this.destroyed) this.#end.cut = true;
     this.#below.reset();
   }
 
@@ -178,10 +189,7 @@ export class Wire implements Transport, ChunkSource {
     this.mute();
     this.end();
     // Where the bytes are not taken inside the call, they are a turn or two later, if the peer reads at all.
-    setImmediate(() => {
-      this.#lookIfTold();
-      setImmediate(() => this.#lookIfTold());
-    });
+    if (!this.told) setImmediate(lookTwice, this);
   }
 
   readOn(): void {
@@ -198,47 +206,59 @@ export class Wire implements Transport, ChunkSource {
     if (this.#handler === undefined) this.reader.fail(failure);
   }
 
-  #over(error: Error | undefined): void {
-    this.#gone = true;
-    this.#closed?.resolve(error);
+  /** The stream below is gone. */
+  streamGone(error: Error | undefined): void {
+    const end = this.#end;
+    end.gone = true;
+    end.error = error;
+    end.closed?.resolve(error);
+    // Whoever waits for `closed` hears of it before the end of the connection goes on.
+    end.settled = end.closed === undefined;
     this.#owner.wireClosed(error);
+    if (end.settled) this.#owner.wireSettled();
+    else void end.closed?.promise.then(() => this.#settle());
+  }
+
+  #settle(): void {
+    this.#end.settled = true;
+    this.#owner.wireSettled();
   }
 
   /** Reads on. The silence of the peer counts from here: before, it may have had no chance to be heard. */
   #flow(): void {
-    this.lastByte = now();
+    this.lastByte = Math.ceil(now());
     this.#below.resume();
   }
 
   /** Bytes of the peer. */
   arrived(chunk: Uint8Array): void {
     this.bytesIn += chunk.byteLength;
-    this.lastByte = now();
-    if (this.#ended) this.#lookIfTold();
+    this.lastByte = Math.ceil(now());
+    if (this.ended) this.lookIfTold();
     if (this.#mode === "read") {
       const { reader } = this;
       reader.push(chunk);
       if (reader.full) this.#below.pause();
     } else if (this.#mode === "discard") {
-      this.#discarded += chunk.byteLength;
-      if (this.#discarded > discardLimit) this.#owner.flooded(this.#discarded);
+      const discarded = this.#end.discarded += chunk.byteLength;
+      if (discarded > discardLimit) this.#owner.flooded(discarded);
     } else if (this.#early.length > 0) {
       this.#early.push(chunk);
     } else {
-      this.#hand(() => this.#handler!.data(chunk));
+      this.#handChunk(chunk);
     }
   }
 
   /** The peer has sent FIN. */
   peerLeft(): void {
-    this.#peerEnded = true;
+    this.#end.peerEnded = true;
     this.endReading();
     if (this.#early.length === 0) this.#tellEnd();
   }
 
   /** The stream has room again. */
   roomMade(): void {
-    if (this.#ended) this.#lookIfTold();
+    if (this.ended) this.lookIfTold();
     this.#owner.roomMade();
     if (this.#mode === "push") this.#hand(() => this.#handler!.drain());
   }
@@ -248,36 +268,64 @@ export class Wire implements Transport, ChunkSource {
     while (this.#mode === "push" && !this.#paused && !this.destroyed) {
       const chunk = this.#early.shift();
       if (chunk === undefined) {
-        if (this.#peerEnded) this.#tellEnd();
+        if (this.#over?.peerEnded === true) this.#tellEnd();
         this.#flow();
         return;
       }
-      this.#hand(() => this.#handler!.data(chunk));
+      this.#handChunk(chunk);
     }
   }
 
   #tellEnd(): void {
-    if (this.#endTold || this.#mode !== "push") return;
-    this.#endTold = true;
+    const end = this.#end;
+    if (end.endTold || this.#mode !== "push") return;
+    end.endTold = true;
     this.#hand(() => this.#handler!.end());
+  }
+
+  #handChunk(chunk: Uint8Array): void {
+    try {
+      this.#handler!.data(chunk);
+    } catch (error) {
+      this.#handFailed(error);
+    }
   }
 
   #hand(call: () => void): void {
     try {
       call();
     } catch (error) {
-      this.mute();
-      this.#owner.failed(error);
+      this.#handFailed(error);
     }
   }
 
-  #lookIfTold(): void {
-    if (!this.destroyed && this.#below.buffered === 0) this.#told = true;
+  #handFailed(error: unknown): void {
+    this.mute();
+    this.#owner.failed(error);
+  }
+
+  /** All may have been taken by now. */
+  lookIfTold(): void {
+    if (!this.destroyed && this.#below.buffered === 0) this.#end.told = true;
   }
 }
 
+/** What a wire has to remember when it comes to its end. Most of the thousands of a server live long before. */
+class WireEnd {
+  closed: Deferred<Error | undefined> | undefined = undefined;
+  error: Error | undefined = undefined;
+  peerEnded = false;
+  endTold = false;
+  ended = false;
+  cut = false;
+  gone = false;
+  settled = false;
+  told = false;
+  discarded = 0;
+}
+
 /** What a wire hears from below. */
-class Inlet implements TransportHandler {
+class Inlet implements TransportHandler, GoneTarget {
   readonly #wire: Wire;
 
   constructor(wire: Wire) {
@@ -295,6 +343,19 @@ class Inlet implements TransportHandler {
   drain(): void {
     this.#wire.roomMade();
   }
+
+  onGone(error: Error | undefined): void {
+    this.#wire.streamGone(error);
+  }
+}
+
+function lookTwice(wire: Wire): void {
+  wire.lookIfTold();
+  if (!wire.told) setImmediate(look, wire);
+}
+
+function look(wire: Wire): void {
+  wire.lookIfTold();
 }
 
 const nothing: Uint8Array[] = [];

@@ -19,6 +19,11 @@ export class ChunkWriter {
     this.#transport = transport;
   }
 
+  /** Somebody waits for room. */
+  get waiting(): boolean {
+    return this.#waiters !== undefined && this.#waiters.size > 0;
+  }
+
   /** Always returns a promise; the bytes are queued when it returns, in the order of the calls. */
   write(bytes: Uint8Array, { signal }: AbortOptions = {}): Promise<void> {
     if (!(bytes instanceof Uint8Array)) {

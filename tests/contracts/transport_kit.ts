@@ -39,6 +39,8 @@ export class Bench {
   readonly dialled: Transport[] = [];
   readonly listeners: Listener[] = [];
   readonly handshakeErrors: Error[] = [];
+  /** Streams that a listener has refused because of its end. */
+  refused = 0;
   readonly acceptErrors: Error[] = [];
   readonly #sockets: number | undefined;
 
@@ -51,6 +53,7 @@ export class Bench {
   readonly handler: ListenHandler = {
     connection: (transport) => void this.accepted.push(transport),
     handshakeError: (error) => void this.handshakeErrors.push(error),
+    refused: () => void this.refused++,
     acceptError: (error) => void this.acceptErrors.push(error),
   };
 

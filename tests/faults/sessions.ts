@@ -36,7 +36,7 @@ export const brokerTable: FaultTable = {
   },
   // Who has not said hello gets no goodbye: it is cut.
   "half-open": {
-    hello: "forced goodbye",
+    hello: "forced handshake-timeout",
     work: "forced idle-timeout",
     goodbye: "forced parent",
     forced: "forced parent",
@@ -67,7 +67,7 @@ export const brokerTable: FaultTable = {
     forced: "forced parent",
   },
   "connect-and-idle": {
-    hello: "forced goodbye",
+    hello: "forced handshake-timeout",
     work: "clean idle-timeout",
     goodbye: "clean parent",
     forced: "forced parent",

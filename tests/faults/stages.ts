@@ -105,7 +105,7 @@ class StageBench {
 
   /** The victim loses its patience with it. */
   get #bores(): boolean {
-    return this.#expected.endsWith(" idle-timeout") || this.#expected.endsWith(" goodbye");
+    return this.#expected.endsWith(" idle-timeout") || this.#expected.endsWith(" handshake-timeout");
   }
 
   async run(): Promise<void> {
@@ -207,7 +207,7 @@ class StageBench {
     if (!this.#virtual) await until(() => client.struck, { timeout: 20_000, what: "the fault" });
     await this.#eventually(() => this.#ends.has(number), "the end of the client");
     const patience = this.#bores
-      ? this.#victim.patience[this.#expected.endsWith(" goodbye") ? "hello" : "work"]
+      ? this.#victim.patience[this.#expected.endsWith(" handshake-timeout") ? "hello" : "work"]
       : 0;
     const late = this.#expected.startsWith("forced") ? this.#victim.answer + goodbyeTime : 0;
     expect(performance.now() - begun, "milliseconds of its life").toBeLessThan(

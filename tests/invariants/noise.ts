@@ -30,6 +30,8 @@ const types = [
   "retry",
   "connected",
   "redirect",
+  "leaving",
+  "member",
   "overflow",
   "farewell",
 ] as const satisfies readonly EndpointNews["type"][];

@@ -11,8 +11,8 @@ import { leakGate } from "../support/leak.ts";
 leakGate();
 
 describe("a listener for TLS that has been closed", () => {
-  it("gives up a handshake that is complete before its stream is gone", async () => {
-    const { listener, server, accepted, errors } = await bareListener();
+  it("gives up a handshake that is complete before its stream is gone, and counts it once", async () => {
+    const { listener, server, accepted, errors, refused } = await bareListener();
     const [raw, secure] = [stub(), stub()];
     server.emit("connection", raw);
     const closed = listener.close();
@@ -20,17 +20,17 @@ describe("a listener for TLS that has been closed", () => {
     server.emit("secureConnection", secure);
     raw.emit("close");
     await closed;
-    expect([secure.destroyed, accepted, errors]).toEqual([true, [], []]);
+    expect([secure.destroyed, accepted, errors, refused()]).toEqual([true, [], [], 1]);
   });
 
   it("resets a stream that has not begun its handshake yet, and is not kept by it", async () => {
-    const { listener, server, accepted, errors, registry } = await bareListener();
+    const { listener, server, accepted, errors, refused, registry } = await bareListener();
     await listener.close();
     const late = stub();
     server.emit("connection", late);
     expect(late.destroyed).toBe(true);
     late.emit("close");
-    expect([accepted, errors]).toEqual([[], []]);
+    expect([accepted, errors, refused()]).toEqual([[], [], 1]);
     expect(registry.open()).toEqual({ sockets: 0, listeners: 0, timers: 0 });
   });
 });
@@ -73,24 +73,28 @@ async function bareListener(): Promise<{
   registry: Registry;
   accepted: Transport[];
   errors: Error[];
+  /** How many streams it has refused because of its end. */
+  refused(): number;
 }> {
   const server = createServer();
   const registry = new Registry();
   const accepted: Transport[] = [];
   const errors: Error[] = [];
+  let refused = 0;
   const listener = new SocketListener(server, {
     kind: "tls",
     handler: {
       connection: (transport) => void accepted.push(transport),
       handshakeError: (error) => void errors.push(error),
       acceptError: (error) => void errors.push(error),
+      refused: () => void refused++,
     },
     registry,
     highWaterMark: 1_048_576,
     handshakeTimeout: 1_000,
   });
   expect(await listener.bind({ host: "127.0.0.1", port: 0 })).toBeUndefined();
-  return { listener, server, registry, accepted, errors };
+  return { listener, server, registry, accepted, errors, refused: () => refused };
 }
 
 /** As much of a socket as a handshake needs; both sides of one have the same peer. It closes when the test says so. */

@@ -28,6 +28,17 @@ describe("network in memory", () => {
   afterEach(() => void vi.useRealTimers());
 
   it(
+    "resets a stream whose listener has closed since it was dialled, and counts it",
+    test(async (bench) => {
+      const listener = await bench.listen();
+      const atClient = new Recorder(await bench.dial(listener)).start();
+      await listener.close();
+      await until(() => atClient.closed, { what: "the reset" });
+      expect([bench.accepted, bench.refused]).toEqual([[], 1]);
+    }),
+  );
+
+  it(
     "knows nothing of another network",
     test(async (bench) => {
       const listener = await bench.listen();

@@ -45,7 +45,7 @@ describe("race of addresses", () => {
 
   function race(attempts: Attempt[], signal?: AbortSignal): Promise<RaceOutcome> {
     const take = (socket: Socket) =>
-      socketTransport(socket, { kind: "tcp", remote: "remote", local: "local", highWaterMark: 1 });
+      socketTransport(socket, "remote", { kind: "tcp", local: "local", highWaterMark: 1 });
     return raceAttempts(attempts, { signal, registry, take });
   }
 

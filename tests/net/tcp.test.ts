@@ -107,6 +107,7 @@ describe("tcp", () => {
       await until(() => atClient.closed, { what: "the reset" });
       expect(atClient.error).toMatchObject({ code: "ECONNRESET" });
       expect(bench.accepted).toEqual([]);
+      expect(bench.refused).toBe(1);
     }),
   );
 });

@@ -97,6 +97,7 @@ describe("tls handshake at the listener", () => {
       expect(bench.network.open()).toEqual({ sockets: 0, listeners: 0, timers: 0 });
       await Promise.all(peers.map((peer) => peer.closed));
       expect(bench.handshakeErrors).toEqual([]);
+      expect(bench.refused, "handshakes that were cut").toBe(2);
       const { port } = listener.address as { port: number };
       await (await bench.listen({ host: "127.0.0.1", port, tls: { cert, key } })).close();
     }),

@@ -43,6 +43,8 @@ describe.each(fixtures)("limits over $kind", (on) => {
       expect(server.inspect()).toMatchObject({ accepted: 2, refused: 3, faults: 0 });
       first.transport.end();
       await until(() => server.connections === 1);
+      (await rig.accepted(server)).transport.reset();
+      await until(() => server.connections === 1);
       await rig.accepted(server);
       // One event for the whole episode.
       expect(faults).toEqual([expect.any(OverflowError)]);
@@ -191,13 +193,19 @@ describe("limits", () => {
   );
 
   it(
-    "cut unfinished TLS handshakes when the end begins",
+    "cut unfinished TLS handshakes when the end begins, count them as refused, and tell nobody of them",
     // No time passes: nobody waits for them.
     timeless(fixture.tls, async (rig) => {
       const server = await rig.serve(untilDraining);
+      const faults: unknown[] = [];
+      void (async () => {
+        for await (const event of server.events()) if (event.type === "fault") faults.push(event.error);
+      })();
       const transports = [await mute(rig, server), await mute(rig, server)];
       await until(() => rig.network.open().timers === 2, { what: "the handshakes to begin" });
-      expect((await server.goodbye()).outcome).toBe("clean");
+      const { connections, outcome } = await server.goodbye();
+      expect({ outcome, faults }).toEqual({ outcome: "clean", faults: [] });
+      expect(connections).toEqual({ opened: 0, clean: 0, forced: 0, lost: 0, refused: 2 });
       for (const transport of transports) await transport.closed;
     }),
   );

@@ -12,12 +12,15 @@ const channels = ([
   "retry",
   "connected",
   "redirect",
+  "leaving",
+  "member",
   "overflow",
   "farewell",
 ] as const satisfies readonly EndpointNews["type"][]).map((kind) => diagnostics.channel(`gracewire:${kind}`));
 
 const violations: string[] = [];
 let excused: string | undefined;
+let watching = false;
 const reader: TraceReader = new TraceReader((violation) => {
   if (excused === undefined) violations.push(violation);
 });
@@ -27,7 +30,9 @@ const reader: TraceReader = new TraceReader((violation) => {
  * calls it; no test has to.
  */
 export function traceGate(): void {
-  watchTraces((message) => reader.read(message));
+  // Files share a process, and this module: one who listens is enough.
+  if (!watching) watchTraces((message) => reader.read(message));
+  watching = true;
   beforeEach(() => excused = undefined);
   afterEach(judge);
   // What ends after the last test, in a hook of the file.
