@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { LongestFirst } from "./run/sequence.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bun = "Bun" in globalThis;
@@ -23,8 +24,13 @@ const config: ViteUserConfig = defineConfig({
     include: ["tests/**/*.test.ts"],
     setupFiles: ["tests/run/facts.ts", "tests/run/trace.ts"],
     pool: bun ? "threads" : "forks",
-    // Threads share one table of descriptors, and tests count what is in it.
+    // Threads share one table of descriptors, and tests count what is in it: on Bun the runner starts several processes.
     fileParallelism: !bun,
+    maxWorkers: "100%",
+    // Files share a process, and the modules that they import. A hook that a module sets as it is imported would hold for
+    // the first of its files only: such hooks are in functions, which files call.
+    isolate: false,
+    sequence: { sequencer: LongestFirst },
     cache: false,
     testTimeout: 30_000,
     dangerouslyIgnoreUnhandledErrors: false,

@@ -7,7 +7,7 @@ import { Attempt, type OpeningFixture, openingTests } from "./opening_kit.ts";
 export function retryContract(fixture: OpeningFixture): void {
   const { stages, virtual, timed = true, persistent = false } = fixture;
   // In memory the time of a thousand takes no time.
-  const retries = virtual ? 1_000 : 100;
+  const retries = virtual ? 1_000 : 40;
   const last = stages.at(-1)!;
   const test = openingTests(fixture);
 
@@ -52,7 +52,7 @@ export function retryContract(fixture: OpeningFixture): void {
     test(async (bench) => {
       const { world } = bench;
       for (const stage of stages) {
-        const attempts = !virtual ? 20 : stage === last ? retries : 100;
+        const attempts = !virtual ? 8 : stage === last ? retries : 100;
         const endpoint = await bench.wait(world.persistent!(attempts));
         const { asked } = world.network;
         world.delay(stage);

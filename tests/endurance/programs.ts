@@ -6,6 +6,7 @@ import { afterAll, beforeAll } from "vitest";
 import { bundle, runtimeArgs } from "../support/child.ts";
 import { type RunningChild, startChild } from "../support/running_child.ts";
 import { until } from "../support/until.ts";
+import { honestMemory } from "./memory.ts";
 
 /** Milliseconds for a program, on a machine that has a lot else to do. */
 export const patience = 280_000;
@@ -63,13 +64,13 @@ export function usePrograms(...names: string[]): (name: string, ...args: string[
   });
   return (name, ...args) => {
     const command = [...runtimeArgs, join(folder, `${name}.mjs`), ...args];
-    const child = startChild(process.execPath, command, { timeout: patience });
+    const child = startChild(process.execPath, command, { env: honestMemory, timeout: patience });
     children.push(child);
     return new Servant(child);
   };
 }
 
-/** Prints one line of figures, in the form that `figures.mjs` gathers. */
+/** Prints one line of figures. */
 export function tellFigures(what: string, figures: Readonly<Record<string, string | number>>): void {
   const list = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
   console.log(`endurance: ${what}: ${list.join(", ")}`);

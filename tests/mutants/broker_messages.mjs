@@ -60,13 +60,6 @@ export default [
     tests: properties,
   },
   {
-    name: "The selectors of the header travel with the message",
-    file: "lib/broker/extras.ts",
-    find: "    if (selectors.has(name)) continue;\n    const text",
-    put: "    const text",
-    tests: properties,
-  },
-  {
     name: "A property of the header replaces that of an EventMeshMessage",
     file: "lib/broker/extras.ts",
     find: '!isFree(name) || protocol === "eventmeshmessage" && Object.hasOwn(properties, name)',

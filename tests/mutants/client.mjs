@@ -264,8 +264,8 @@ export default [
   {
     name: "I7: a session that is left is counted with the next",
     file: "lib/eventmesh/link.ts",
-    find: "    if (there) this.#retiring.add(session);\n",
-    put: "",
+    find: "    if (there) this.#retiring.add(session);\n    this.#session = undefined;\n",
+    put: "    this.#session = undefined;\n",
     tests: [...redirect, ...serverGoodbye],
   },
   {

@@ -67,9 +67,10 @@ export default [
   },
   {
     name: "I8: the goodbye is said only on a stream that the connection has started itself",
-    file: "lib/server/accepted.ts",
-    find: `if (!this.#wire.destroyed) await this.#steps.run("goodbye", step);`,
-    put: `if (!this.#wire.destroyed && !this.#wire.started) await this.#steps.run("goodbye", step);`,
+    file: "lib/server/departure.ts",
+    find: 'if (!this.#connection.wire.destroyed) return this.#run("goodbye", step);',
+    put:
+      'if (!this.#connection.wire.destroyed && !this.#connection.wire.started) return this.#run("goodbye", step);',
     tests: borrowing,
   },
   {
@@ -82,9 +83,9 @@ export default [
   {
     name: "I2: the last one who ends an endpoint gives the reason",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "      this.#budget.tighten(options.grace ?? Infinity, options.tail ?? Infinity, now());\n",
+    find: "      budget.tighten(options.grace ?? Infinity, options.tail ?? Infinity, now());\n",
     put:
-      "      this.#budget.tighten(options.grace ?? Infinity, options.tail ?? Infinity, now());\n      this.#reason = options.reason ?? this.#reason;\n",
+      "      budget.tighten(options.grace ?? Infinity, options.tail ?? Infinity, now());\n      this.#gear.reason = options.reason ?? this.reason;\n",
     tests: endings,
   },
   {
@@ -92,7 +93,7 @@ export default [
     file: "lib/lifecycle/lifecycle.ts",
     find: "      else if (options.forced === true || options.grace === 0) this.force(options.reason);\n",
     put:
-      "      else if (options.forced === true || options.grace === 0) this.force(options.reason);\n      this.#reason ??= options.reason;\n",
+      "      else if (options.forced === true || options.grace === 0) this.force(options.reason);\n      this.#gear.reason ??= options.reason;\n",
     tests: endings,
   },
   {
@@ -112,9 +113,8 @@ export default [
   {
     name: "a connection that was lost says that it has left in order",
     file: "lib/server/accepted.ts",
-    find:
-      '    if (!lifecycle.ending) return void lifecycle.end({ cause: "lost", reason: error, lost: true });\n',
-    put: '    if (!lifecycle.ending) return void lifecycle.end({ cause: "goodbye", reason: error });\n',
+    find: '    if (!lifecycle.ending) return lifecycle.ask({ cause: "lost", reason: error, lost: true });\n',
+    put: '    if (!lifecycle.ending) return lifecycle.ask({ cause: "goodbye", reason: error });\n',
     tests: endings,
   },
 ];

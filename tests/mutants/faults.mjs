@@ -79,15 +79,15 @@ export default [
   {
     name: "those that left before take the room of those that end now",
     file: "lib/lifecycle/farewell.ts",
-    find: "...this.#guests.slice(0, childCapacity - this.#children.length), ...this.#children",
-    put: "...this.#guests, ...this.#children.slice(0, childCapacity - this.#guests.length)",
+    find: "...this.#guests?.slice(0, childCapacity - children.length) ?? [], ...children",
+    put: "...this.#guests ?? [], ...children.slice(0, childCapacity - (this.#guests?.length ?? 0))",
     tests: farewell,
   },
   {
     name: "I5: a server waits for a connection that has no time left to drain",
-    file: "lib/server/accepted.ts",
-    find: "    await step.within(this.#handledOrStarted());\n",
-    put: "    await this.#handledOrStarted();\n",
+    file: "lib/server/departure.ts",
+    find: "    this.#onDrained();\n    if (this.withServer",
+    put: "    if (this.withServer",
     tests: handlers,
   },
   {
@@ -100,7 +100,7 @@ export default [
   {
     name: "a peer that resets when it has got everything counts as lost",
     file: "lib/server/accepted.ts",
-    find: "if (this.#wire.told || lifecycle.state",
+    find: "if (this.wire.told || lifecycle.state",
     put: "if (lifecycle.state",
     tests: server,
   },
@@ -113,9 +113,9 @@ export default [
   },
   {
     name: "I5: a client that does not say hello is said goodbye",
-    file: "lib/broker/session.ts",
-    find: "...(this.#identity === undefined ? { grace: 0 } : {})",
-    put: "...(this.#identity === undefined ? {} : {})",
+    file: "lib/server/accepted.ts",
+    find: 'cause: "handshake-timeout", reason, grace: 0',
+    put: 'cause: "handshake-timeout", reason',
     tests: broker,
   },
   {

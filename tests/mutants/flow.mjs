@@ -60,7 +60,7 @@ export default [
   },
   {
     name: "I10: what was written was not sent",
-    file: "lib/flow/exchange.ts",
+    file: "lib/flow/operation.ts",
     find: `return operation.sent ? "unknown" : "not-sent";`,
     put: `return "not-sent";`,
     tests: exchange,
@@ -75,7 +75,7 @@ export default [
   {
     name: "an operation that ends without its reply frees its place in the window",
     file: "lib/flow/exchange.ts",
-    find: "this.#written.size < this.#window",
+    find: "this.#written.size - this.#earlier < this.#window",
     put: "this.outstanding < this.#window",
     tests: exchange,
   },

@@ -32,8 +32,8 @@ export default [
   {
     name: "I1: a late answer of a phase that was cut is taken for that of the next",
     file: "lib/lifecycle/lifecycle.ts",
-    find: '    if (this.#running !== running) return;\n    this.#record(running, "done");',
-    put: '    if (this.#running === undefined) return;\n    this.#record(running, "done");',
+    find: "    if (this.#gear.running !== running) return;\n",
+    put: "    if (this.#gear.running === undefined) return;\n",
     tests: monotone,
   },
   {
@@ -55,9 +55,9 @@ export default [
   {
     name: "I2: a later caller is told when its own hurry is over",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "    return this.closed;\n  }\n\n  /** Cuts the running phase.",
+    find: "    this.ask(options);\n    return this.closed;\n",
     put:
-      "    return Promise.race([this.closed, this.#running === undefined ? this.closed : Promise.resolve({} as Farewell)]);\n  }\n\n  /** Cuts the running phase.",
+      "    const ending = this.ending;\n    this.ask(options);\n    return ending ? Promise.resolve({} as Farewell) : this.closed;\n",
     tests: flight,
   },
   {
@@ -97,9 +97,9 @@ export default [
   },
   {
     name: "I4: a connection says goodbye before its turn",
-    file: "lib/server/accepted.ts",
-    find: "await step.within(this.#serverEnd.turn);",
-    put: "{ /* Its turn may come later. */ }",
+    file: "lib/server/departure.ts",
+    find: "this.#serverEnd?.turn.come === false",
+    put: "this.#serverEnd?.turn === undefined",
     tests: order,
   },
   {
@@ -112,8 +112,8 @@ export default [
   {
     name: "I4: the hooks run before the last socket is closed",
     file: "lib/server/running.ts",
-    find: "connection.hurry(within(step));\n    await this.#allLeft();",
-    put: "connection.hurry(within(step));",
+    find: "connection.takeTurn(within(step));\n    await this.#allLeft();",
+    put: "connection.takeTurn(within(step));",
     tests: order,
   },
   {
@@ -162,8 +162,9 @@ export default [
   {
     name: "I5: a phase has no deadline",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "    this.#arm(running);\n    this.emit(",
-    put: `    if (phase !== "drain") this.#arm(running);\n    this.emit(`,
+    find: "if (gear.running === running && running.timer === undefined) this.#arm(running);",
+    put:
+      'if (phase !== "drain" && gear.running === running && running.timer === undefined) this.#arm(running);',
     tests: bounded,
   },
   {
@@ -192,8 +193,9 @@ export default [
   {
     name: "I6: the signal of a later caller is not listened to",
     file: "lib/lifecycle/lifecycle.ts",
-    find: `if (signal !== undefined && !aborted && this.state !== "closed") {`,
-    put: `if (signal !== undefined && !aborted && this.state !== "closed" && this.#links.length === 0) {`,
+    find: 'if (signal !== undefined && !aborted && this.state !== "closed") {',
+    put:
+      'if (signal !== undefined && !aborted && this.state !== "closed" && this.#gear.links === undefined) {',
     tests: escalation,
   },
   {

@@ -10,7 +10,6 @@ const quiet = ["tests/invariants/i09_quiet.test.ts"];
 const containment = ["tests/invariants/i13_containment.test.ts"];
 const moments = ["tests/invariants/i13_moments.test.ts"];
 const bystanders = ["tests/invariants/i13_clients.test.ts"];
-const stampede = ["tests/invariants/i13_stampede.test.ts"];
 
 /** @type {import("./run/lists.mjs").Mutant[]} */
 export default [
@@ -96,15 +95,15 @@ export default [
   {
     name: "I7: a connection that its server cuts ends clean",
     file: "lib/server/accepted.ts",
-    find: `this.#wire.cut ? "forced" : "clean"`,
-    put: `"clean"`,
+    find: 'this.wire.cut ? "forced" : "clean"',
+    put: '"clean"',
     tests: ["tests/server/serve.test.ts", "tests/server/bounded.test.ts"],
   },
   {
     name: "I8: a server destroys a stream behind its goodbye",
-    file: "lib/server/accepted.ts",
-    find: "    if (!this.#wire.destroyed) this.#wire.finish();\n",
-    put: "    this.#wire.destroy();\n",
+    file: "lib/server/departure.ts",
+    find: "      if (!wire.destroyed) wire.finish();\n",
+    put: "      wire.destroy();\n",
     tests: goodbyes,
   },
   {
@@ -117,9 +116,9 @@ export default [
   {
     name: "I8: the broker says goodbye twice to a client that answers",
     file: "lib/broker/session.ts",
-    find: "      if (this.#failure === undefined) await this.#answer(step);\n",
+    find: "    this.#deadline?.cancel();\n    if (step.aborted) return;\n",
     put:
-      `      if (this.#failure === undefined) await this.#answer(step);\n      this.#outlet.send({ cmd: "SERVER_GOODBYE_REQUEST", code: 0, desc: QUIT });\n`,
+      '    this.#deadline?.cancel();\n    if (step.aborted) return;\n    this.#outlet.send({ cmd: "SERVER_GOODBYE_REQUEST", code: 0, desc: QUIT });\n',
     tests: goodbyes,
   },
   {
@@ -161,8 +160,8 @@ export default [
     name: "I9: a peer that answers the goodbye with a reset is a loss",
     file: "lib/server/accepted.ts",
     find:
-      `    if (this.#wire.told || lifecycle.state === "releasing" || lifecycle.state === "closed") return;\n`,
-    put: `    if (lifecycle.state === "releasing" || lifecycle.state === "closed") return;\n`,
+      '    if (this.wire.told || lifecycle.state === "releasing" || lifecycle.state === "closed") return;\n',
+    put: '    if (lifecycle.state === "releasing" || lifecycle.state === "closed") return;\n',
     tests: quiet,
   },
   {
@@ -189,8 +188,8 @@ export default [
   {
     name: "I13: what a data function throws cuts its stream",
     file: "lib/server/wire.ts",
-    find: "      this.mute();\n      this.#owner.failed(error);\n",
-    put: "      this.#owner.failed(error);\n      throw error;\n",
+    find: "    this.mute();\n    this.#owner.failed(error);\n",
+    put: "    this.#owner.failed(error);\n    throw error;\n",
     tests: containment,
   },
   {
@@ -233,8 +232,8 @@ export default [
   {
     name: "I13: a connection that is lost stays in the table of its server",
     file: "lib/server/running.ts",
-    find: "    this.#connections.delete(connection.id);\n",
-    put: `    if (farewell.cause !== "lost") this.#connections.delete(connection.id);\n`,
-    tests: stampede,
+    find: "    this.#connections.delete(connection);\n",
+    put: '    if (farewell.cause !== "lost") this.#connections.delete(connection);\n',
+    tests: ["tests/server/limits.test.ts"],
   },
 ];

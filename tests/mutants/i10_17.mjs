@@ -25,8 +25,8 @@ export default [
   {
     name: "I10: the reason null counts as none",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "const cause = this.#reason === undefined ? this.#forced?.reason : this.#reason;",
-    put: "const cause = this.#reason ?? this.#forced?.reason;",
+    find: "const cause = this.reason === undefined ? this.#made?.forced?.reason : this.reason;",
+    put: "const cause = this.reason ?? this.#made?.forced?.reason;",
     tests: reasons,
   },
   {
@@ -67,7 +67,7 @@ export default [
   {
     name: "I11: an endpoint that is closed stays on the signals of its goodbyes",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "    for (const link of this.#links ?? []) link.unlink();\n",
+    find: "    for (const link of gear.links ?? []) link.unlink();\n",
     put: "",
     tests: residue,
   },
@@ -151,15 +151,15 @@ export default [
   {
     name: "I16: what is asked for inside of an abort listener comes in between",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "    if (this.#reducing) {\n      (this.#inputs ??= []).push(input);\n      return;\n    }\n",
+    find: "    if (this.#reducing) {\n      (this.#gear.inputs ??= []).push(input);\n      return;\n    }\n",
     put: "",
     tests: reentrancy,
   },
   {
     name: "I16: a phase that waits for itself is never cut",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "    this.#running = running;\n    this.#arm(running);\n",
-    put: "    this.#running = running;\n",
+    find: "    if (gear.running === running && running.timer === undefined) this.#arm(running);\n",
+    put: "",
     tests: reentrancy,
   },
   {

@@ -69,14 +69,14 @@ export default [
   {
     name: "a delay beyond what setTimeout keeps fires at once",
     file: "lib/lifecycle/timer.ts",
-    find: "const part = Math.min(left, longestDelay);",
-    put: "const part = left;",
+    find: "const part = Math.min(this.#left, longestDelay);",
+    put: "const part = this.#left;",
     tests: timer,
   },
   {
     name: "I11: a cancelled timer keeps the process alive",
     file: "lib/lifecycle/timer.ts",
-    find: "      clearTimeout(handle);\n",
+    find: "    clearTimeout(this.#handle);\n",
     put: "",
     tests: timer,
   },
@@ -248,10 +248,8 @@ export default [
   {
     name: "I2: closed settles before the release",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "    this.#arm(running);\n    this.emit",
-    put: `    this.#arm(running);
-    if (phase === "release") this.#settle();
-    this.emit`,
+    find: "    gear.running = running;\n    // A phase without",
+    put: '    gear.running = running;\n    if (phase === "release") this.#settle();\n    // A phase without',
     tests: lifecycle,
   },
   {
@@ -264,8 +262,8 @@ export default [
   {
     name: "I5: a phase has no deadline",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "    this.#arm(running);\n    this.emit",
-    put: "    this.emit",
+    find: "if (gear.running === running && running.timer === undefined) this.#arm(running);",
+    put: "",
     tests: lifecycle,
   },
   {
@@ -299,8 +297,8 @@ export default [
   {
     name: "I10: what an end without a reason refuses does not say why it was forced",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "const cause = this.#reason === undefined ? this.#forced?.reason : this.#reason;",
-    put: "const cause = this.#reason;",
+    find: "const cause = this.reason === undefined ? this.#made?.forced?.reason : this.reason;",
+    put: "const cause = this.reason;",
     tests: lifecycle,
   },
   {
@@ -313,7 +311,7 @@ export default [
   {
     name: "I11, I18: a closed endpoint stays on the signals that governed it",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "    for (const link of this.#links ?? []) link.unlink();\n",
+    find: "    for (const link of gear.links ?? []) link.unlink();\n",
     put: "",
     tests: lifecycle,
   },
@@ -327,21 +325,23 @@ export default [
   {
     name: "a step that rejects is not told of",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "      if (this.#running === running) this.#stepFailed(running, error);\n",
+    find: "    if (failure !== undefined) this.#stepFailed(running, failure.error);\n",
     put: "",
     tests: lifecycle,
   },
   {
     name: "I9: what a cut step rejects with is told of",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "if (this.#running === running) this.#stepFailed(running, error);",
-    put: "this.#stepFailed(running, error);",
+    find:
+      "    if (this.#gear.running !== running) return;\n    if (failure !== undefined) this.#stepFailed(running, failure.error);\n",
+    put:
+      "    if (failure !== undefined) this.#stepFailed(running, failure.error);\n    if (this.#gear.running !== running) return;\n",
     tests: lifecycle,
   },
   {
     name: "the hard signal of a clean end never aborts",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "    if (!core.hard) (this.#hard ??= new LateSignal()).abort(this.#soft!.reason);\n",
+    find: "    if (!core.hard) (gear.hard ??= new LateSignal()).abort(gear.soft!.reason);\n",
     put: "",
     tests: lifecycle,
   },
@@ -503,7 +503,7 @@ export default [
   {
     name: "I7: what children did is not counted",
     file: "lib/lifecycle/farewell.ts",
-    find: "    addSums(this.#sums, farewell);\n",
+    find: "    addSums(this.#sums ??= zeroSums(), farewell);\n",
     put: "",
     tests: farewell,
   },
@@ -517,8 +517,8 @@ export default [
   {
     name: "I18: a Farewell keeps every error",
     file: "lib/lifecycle/farewell.ts",
-    find: "    if (this.#errors.length >= errorCapacity) {\n",
-    put: "    if (this.#errors.length >= Infinity) {\n",
+    find: "    if (errors.length >= errorCapacity) {\n",
+    put: "    if (errors.length >= Infinity) {\n",
     tests: farewell,
   },
   {
@@ -538,7 +538,7 @@ export default [
   {
     name: "I13: one bad connection spoils the Farewell of its server",
     file: "lib/lifecycle/farewell.ts",
-    find: "    this.#take(farewell, this.#guests);",
+    find: "    this.#take(farewell, this.#guests ??= []);",
     put: "    this.child(farewell);",
     tests: farewell,
   },

@@ -122,7 +122,8 @@ export default [
   {
     name: "I13: what a handler of connections throws ends more than its connection",
     file: "lib/net/listener.ts",
-    find: "      transport.destroy(toError(error));\n      this.#handshakeError(toError(error));",
+    find:
+      "      transport.destroy(toError(error));\n      if (this.#ending === undefined) handler.handshakeError(toError(error));",
     put: "      this.#fail(toError(error));",
     tests: tcp,
   },
@@ -172,8 +173,8 @@ export default [
   {
     name: "I8: a paused handler loses the rest of a stream",
     file: "lib/net/socket.ts",
-    find: "if (!this.#gone || !this.#destroyed && (this.#held.length > 0 || this.#endHeld)) return;",
-    put: "if (!this.#gone) return;",
+    find: "    if (!end.destroyed && (this.#held.length > 0 || end.held)) return;\n",
+    put: "",
     tests: tcp,
   },
   {
@@ -186,7 +187,7 @@ export default [
   {
     name: "a writer is never told of room",
     file: "lib/net/socket.ts",
-    find: "this.#socket.write(bytes, this.#onWritten);",
+    find: "this.#socket.write(bytes, (error) => this.#written(error));",
     put: "this.#socket.write(bytes);",
     tests: tcp,
   },
@@ -222,9 +223,38 @@ export default [
   {
     name: "I3: a listener in memory takes a stream after its end",
     file: "lib/net/memory_listener.ts",
-    find: "    if (this.#ending !== undefined) return transport.reset();\n",
+    find:
+      "    if (this.#ending !== undefined) {\n      transport.reset();\n      this.#handler.refused?.();\n      return;\n    }\n",
     put: "",
     tests: memory,
+  },
+  {
+    name: "I7: a stream in memory that comes after the end is not counted",
+    file: "lib/net/memory_listener.ts",
+    find: "      this.#handler.refused?.();\n",
+    put: "",
+    tests: memory,
+  },
+  {
+    name: "I7: a stream that comes after the end is not counted",
+    file: "lib/net/listener.ts",
+    find: "    this.#options.handler.refused?.();\n    return true;",
+    put: "    return true;",
+    tests: listener,
+  },
+  {
+    name: "I7: a handshake that the end cuts is not counted",
+    file: "lib/net/listener.ts",
+    find: "    else handler.refused?.();\n",
+    put: "",
+    tests: listener,
+  },
+  {
+    name: "I9: a handshake that the end cuts is told as an error",
+    file: "lib/net/listener.ts",
+    find: "    if (this.#ending === undefined) handler.handshakeError(error);\n    else",
+    put: "    handler.handshakeError(error);\n    if (this.#ending !== undefined)",
+    tests: listener,
   },
   {
     name: "I8: a stream in memory that is left with unread bytes ends in order",

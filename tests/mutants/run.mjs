@@ -1,7 +1,8 @@
 /**
  * Seeded bugs: each must turn one of its tests red, in a copy of the tree. A test that no bug turns red proves nothing.
  *
- * Arguments are filters on `area: name` (`npm run test:mutants -- I7 flow`). MUTANT_WORKERS is how many run at a time,
+ * Arguments are filters on `area: name` (`npm run test:mutants -- I7 flow`). `--sample` takes one bug of each invariant,
+ * every day others; GRACEWIRE_SEED is the number of the day, to repeat it. MUTANT_WORKERS is how many run at a time, and
  * VERBOSE=1 streams the output of the tests.
  *
  * To add one, write an entry into the list of its area, `tests/mutants/<area>.mjs`:
@@ -25,8 +26,8 @@
  */
 import process from "node:process";
 import { main, scratch } from "../run/job.mjs";
-import { flawOf, invariants, invariantsOf, seeded } from "./run/lists.mjs";
-import { baseline, copyTree, trial } from "./run/trial.mjs";
+import { flawOf, invariants, invariantsOf, sampleOf, seeded } from "./run/lists.mjs";
+import { baseline, control, copyTree, trial } from "./run/trial.mjs";
 
 /**
  * @typedef {import("./run/lists.mjs").Seeded} Seeded
@@ -34,14 +35,17 @@ import { baseline, copyTree, trial } from "./run/trial.mjs";
  * @typedef {import("./run/trial.mjs").Copy} Copy
  */
 
-const filters = process.argv.slice(2);
+const sample = process.argv.includes("--sample");
+const day = Number(process.env.GRACEWIRE_SEED ?? Math.floor(Date.now() / 86_400_000));
+const filters = process.argv.slice(2).filter((argument) => argument !== "--sample");
 const workers = Math.max(1, Number(process.env.MUTANT_WORKERS ?? 2) || 1);
 const words = { caught: "caught", survived: "SURVIVED", broken: "BROKEN", stale: "NO LONGER APPLIES" };
 
 await main(async () => {
   const start = performance.now();
   const all = await seeded();
-  const chosen = all.filter(({ title }) =>
+  if (sample) console.log(`one bug of each invariant: those of day ${day} (GRACEWIRE_SEED)`);
+  const chosen = (sample ? sampleOf(all, day) : all).filter(({ title }) =>
     filters.length === 0 || filters.some((filter) => title.toLowerCase().includes(filter.toLowerCase()))
   );
   const flaws = chosen.flatMap((mutant) => {
@@ -59,8 +63,11 @@ await main(async () => {
     (_, i) => copyTree(work, String(i + 1), first.directory),
   );
   if (!await allGreen(chosen, first)) return false;
-  const verdicts = await tryAll(chosen, [first, ...others]);
-  return summary(verdicts, performance.now() - start);
+  const copies = [first, ...others];
+  const verdicts = await tryAll(chosen, copies);
+  const wrong = await controls(verdicts, copies);
+  for (const { warm } of copies) warm.end();
+  return summary(verdicts, performance.now() - start) && wrong.length === 0;
 });
 
 /**
@@ -102,6 +109,22 @@ async function tryAll(mutants, copies) {
     }
   }));
   return verdicts;
+}
+
+/**
+ * The tests of the last mutants that were caught, in each of the copies that bugs were in.
+ *
+ * @param {Map<Seeded, Verdict>} verdicts
+ * @param {readonly Copy[]} copies
+ */
+async function controls(verdicts, copies) {
+  const last = [...verdicts].filter(([, { kind }]) => kind === "caught").slice(-copies.length);
+  const wrong = await Promise.all(
+    last.map(([mutant], i) => control(mutant, /** @type {Copy} */ (copies[i]))),
+  );
+  const found = wrong.filter((text) => text !== undefined);
+  for (const text of found) console.log(text);
+  return found;
 }
 
 /**

@@ -50,14 +50,14 @@ export default [
   {
     name: "a connection from which nobody reads counts as silent",
     file: "lib/server/idle.ts",
-    find: "this.#wire.paused ? idleTimeout : idleTimeout",
-    put: "idleTimeout",
+    find: "return wire.paused ? idleTimeout : idleTimeout",
+    put: "return idleTimeout",
     tests: limits,
   },
   {
     name: "a connection that is heard of is ended as idle",
     file: "lib/server/idle.ts",
-    find: "idleTimeout - (now() - this.#wire.lastByte)",
+    find: "idleTimeout - (now() - wire.lastByte)",
     put: "0",
     tests: limits,
   },
@@ -98,9 +98,9 @@ export default [
   },
   {
     name: "the goodbye is said to a peer that is gone",
-    file: "lib/server/accepted.ts",
-    find: `if (!this.#wire.destroyed) await this.#steps.run("goodbye", step);`,
-    put: `await this.#steps.run("goodbye", step);`,
+    file: "lib/server/departure.ts",
+    find: 'if (!this.#connection.wire.destroyed) return this.#run("goodbye", step);',
+    put: 'if (this.#connection.wire.bytesIn >= 0) return this.#run("goodbye", step);',
     tests: ends,
   },
   {
@@ -110,5 +110,19 @@ export default [
       `    if (phase === "release") void this.#contain(run, { phase, reason, signal, remaining: () => 0 });\n`,
     put: "",
     tests: ends,
+  },
+  {
+    name: "I7: what the listener has refused because of the end is not counted",
+    file: "lib/server/running.ts",
+    find: "      refused: () => void this.#refused++,\n",
+    put: "",
+    tests: ["tests/server/limits.test.ts"],
+  },
+  {
+    name: "a client that says no hello is ended as if somebody had asked for that",
+    file: "lib/broker/session.ts",
+    find: "this.connection.stranded(reason);",
+    put: "void this.connection.goodbye({ reason, grace: 0 });",
+    tests: ["tests/broker/hello.test.ts"],
   },
 ];

@@ -23,8 +23,8 @@ export default [
   {
     name: "I10: what an end refuses does not tell its reason",
     file: "lib/lifecycle/lifecycle.ts",
-    find: "const cause = this.#reason === undefined ? this.#forced?.reason : this.#reason;",
-    put: "const cause = this.#forced?.reason;",
+    find: "const cause = this.reason === undefined ? this.#made?.forced?.reason : this.reason;",
+    put: "const cause = this.#made?.forced?.reason;",
     tests: ["tests/sweep/redirect.test.ts"],
   },
   {
@@ -51,8 +51,8 @@ export default [
   {
     name: "I8: a session that is left is forgotten by the end",
     file: "lib/eventmesh/link.ts",
-    find: "    if (there) this.#retiring.add(session);\n",
-    put: "",
+    find: "    if (there) this.#retiring.add(session);\n    this.#session = undefined;\n",
+    put: "    this.#session = undefined;\n",
     tests: ["tests/sweep/redirect.test.ts"],
   },
   {

@@ -54,7 +54,7 @@ describe("run, when it does not end by itself", () => {
     const { code, lines, stderr } = await runChild(
       `
       const setTimer = globalThis.setTimeout;
-      globalThis.setTimeout = (callback, delay) => setTimer(callback, delay === 5_000 ? 50 : delay);
+      globalThis.setTimeout = (callback, delay, ...args) => setTimer(callback, delay === 5_000 ? 50 : delay, ...args);
       ` + program(`scope.use(resource("first")); say("ready"); await new Promise(() => {});`),
       { signals: [{ after: "ready", signal: "SIGTERM" }] },
     );

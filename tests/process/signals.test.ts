@@ -11,7 +11,7 @@ import { until } from "../support/until.ts";
 import { type Killed, verdictOf } from "./verdict.ts";
 
 /** Children in all, and how many of them at a time. */
-const children = 30;
+const children = 20;
 const abreast = 3;
 /** The first signal comes in the first so many steps: most of them are traffic, some the opening. */
 const firstSteps = 40;

@@ -72,26 +72,32 @@ export function registry(target) {
   return target;
 }
 
+/** Entry points that need an optional package, and it. */
+const optional = { "./nats": "@nats-io/nats-core" };
+
 /**
- * A project that imports every entry point of the package and lets nothing pass: no `skipLibCheck`, no newer library
- * than the floor has.
+ * A project that imports the entry points of the package and lets nothing pass: no `skipLibCheck`, no newer library than
+ * the floor has.
  *
  * @param {string} work Existing directory.
  * @param {string} stage The unpacked package.
  * @param {string} resolution Value of `moduleResolution`.
+ * @param {boolean} [all] Whether the optional packages are installed, and the entry points that need them imported.
  * @returns {string} The project.
  */
-export function consumer(work, stage, resolution) {
-  const target = join(work, resolution);
+export function consumer(work, stage, resolution, all = true) {
+  const target = join(work, all ? resolution : `${resolution}-bare`);
   const { dependencies, exports, name } = readJson(join(stage, "package.json"));
   const modules = join(target, "node_modules");
   mkdirSync(modules, { recursive: true });
   cpSync(stage, join(modules, name), { recursive: true });
-  for (const dependency of [...Object.keys(dependencies), "@types/node", "undici-types"]) {
+  const extra = all ? Object.values(optional) : [];
+  for (const dependency of [...Object.keys(dependencies), ...extra, "@types/node", "undici-types"]) {
     mkdirSync(dirname(join(modules, dependency)), { recursive: true });
     symlinkSync(join(root, "node_modules", dependency), join(modules, dependency), "dir");
   }
-  const keys = Object.keys(exports).filter((key) => key !== "./package.json");
+  const left = ["./package.json", ...all ? [] : Object.keys(optional)];
+  const keys = Object.keys(exports).filter((key) => !left.includes(key));
   const lines = keys.map((key, index) => `import * as entry${index} from "${name}${key.slice(1)}";`);
   writeFileSync(
     join(target, "main.ts"),
@@ -106,7 +112,8 @@ export function consumer(work, stage, resolution) {
       module: resolution === "bundler" ? "esnext" : resolution,
       moduleResolution: resolution,
       strict: true,
-      exactOptionalPropertyTypes: true,
+      // The official NATS client does not pass it.
+      exactOptionalPropertyTypes: !all,
       noUncheckedIndexedAccess: true,
       skipLibCheck: false,
       noEmit: true,

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import { consumer, pack, registry } from "./artifacts.mjs";
+import { defects, seeded } from "../mutants/run/lists.mjs";
 import { breaches } from "./house.mjs";
 import { job, main, scratch } from "./job.mjs";
 import { suite } from "./runs.mjs";
@@ -33,6 +34,7 @@ await main(async () => {
     "types": () => script(tsc, ["-p", "."]),
     "types of the runners": () => script(tsc, ["-p", "tests/run"]),
     "house rules": () => Promise.resolve(breaches().join("\n") || undefined),
+    "seeded bugs": async () => defects(await seeded()).join("\n") || undefined,
     "manifests and imports": () => native(process.execPath, rules.args),
     "JSR dry run": () =>
       native(deno().command, ["publish", "--dry-run", "--allow-dirty"], registry(join(work, "jsr"))),
@@ -42,6 +44,8 @@ await main(async () => {
     "consumer with nodenext": async () =>
       script(tsc, ["-p", consumer(work, (await packed).stage, "nodenext")]),
     "consumer with bundler": async () => script(tsc, ["-p", consumer(work, (await packed).stage, "bundler")]),
+    "consumer without optional packages": async () =>
+      script(tsc, ["-p", consumer(work, (await packed).stage, "nodenext", false)]),
   };
   return await all(steps);
 });

@@ -12,6 +12,7 @@ import { readJson } from "./runtimes.mjs";
  * @property {number} failed Tests that failed, and files that could not be loaded.
  * @property {number} skipped
  * @property {number} files How many test files there were.
+ * @property {readonly string[]} [leftOut] What the run says it has left out, and for want of what.
  */
 
 /**
@@ -30,6 +31,9 @@ export function vitestCounts(path) {
     failed: report.numFailedTests + broken.length,
     skipped: report.numTotalTests - report.numPassedTests - report.numFailedTests,
     files: report.testResults.length,
+    leftOut: report.testResults.flatMap((/** @type {any} */ file) => file.assertionResults)
+      .map((/** @type {any} */ test) => test.title)
+      .filter((/** @type {string} */ title) => / left out without /.test(title)),
   };
 }
 

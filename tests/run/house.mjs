@@ -51,6 +51,12 @@ const rules = [
     why: "a test runs or does not exist; what a runtime cannot do is told with skipIf and a reason",
   },
   {
+    where: /^tests\//,
+    except: /\.test\.ts$|^tests\/run\/trace\.ts$/,
+    syntax: (node) => ts.isCallExpression(node) && isHook(node) && !isInside(node),
+    why: "test files share modules: a hook that is set as a module is imported holds for the first file only",
+  },
+  {
     where: /^(lib\/|mod\.ts)/,
     text: /^(?:[^\n]*\n){400}[^]*\S/,
     why: "a file of more than 400 lines hides a noun that wants to get out",
@@ -116,4 +122,26 @@ function isMember(node, objects, members) {
   }
   const name = ts.isPropertyAccessExpression(object) ? object.name : object;
   return ts.isIdentifier(name) && objects.includes(name.text);
+}
+
+/**
+ * Whether a call sets hooks of the test file that runs.
+ *
+ * @param {ts.CallExpression} node
+ */
+function isHook({ expression }) {
+  return ts.isIdentifier(expression) &&
+    /^(before|after)(All|Each)$|^(use[A-Z]\w*|\w+Gate)$/.test(expression.text);
+}
+
+/**
+ * Whether a node is part of a function.
+ *
+ * @param {ts.Node} node
+ */
+function isInside(node) {
+  for (let outer = node.parent; outer !== undefined; outer = outer.parent) {
+    if (ts.isFunctionLike(outer)) return true;
+  }
+  return false;
 }

@@ -86,6 +86,41 @@ export function job(command, args, { cwd = process.cwd(), env = {}, timeout = 90
 }
 
 /**
+ * @typedef {object} Servant A process that takes messages and answers them.
+ * @property {import("node:child_process").ChildProcess} child
+ * @property {Promise<string>} ended Resolves with how it ended, and what it printed.
+ * @property {() => void} kill Ends it, and all that it has started.
+ */
+
+/**
+ * Starts a process of Node that is sent messages. It ends with this one.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ cwd: string, env: Record<string, string> }} options
+ * @returns {Servant}
+ */
+export function servant(command, args, { cwd, env }) {
+  const stdio = /** @type {const} */ (["ignore", "pipe", "pipe", "ipc"]);
+  const child = spawn(command, args, { cwd, env: environment(env), detached: true, stdio: [...stdio] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (chunk) => {
+      output = (output + chunk).slice(-10_000);
+      if (verbose) process.stderr.write(chunk);
+    });
+  }
+  running.add(child);
+  child.once("exit", () => signalGroup(child, "SIGKILL"));
+  const ended = /** @type {Promise<string>} */ (new Promise((resolve) => {
+    child.once("error", (error) => resolve(`could not start: ${error.message}`));
+    child.once("close", (code, signal) => resolve(`${signal ?? `exit code ${code}`}\n${output}`.trimEnd()));
+  }));
+  void ended.then(() => running.delete(child));
+  return { child, ended, kill: () => signalGroup(child, "SIGKILL") };
+}
+
+/**
  * Runs a command in the foreground, with the terminal of this process, and takes over its exit code.
  *
  * @param {string} command

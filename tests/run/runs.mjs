@@ -4,6 +4,7 @@
  * @module
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 import { install, pack } from "./artifacts.mjs";
@@ -18,9 +19,46 @@ import { root, tool } from "./runtimes.mjs";
  * @property {string} cwd
  * @property {Record<string, string>} env
  * @property {(output: string) => import("./counts.mjs").Counts | undefined} count
+ * @property {number} [timeout] Limit in milliseconds.
  */
 
 const smoke = join(root, "tests/native/smoke.ts");
+
+/**
+ * The whole suite as runs that are to be executed at the same time. Vitest itself uses all processors, but on Bun, where
+ * it knows threads only: there the files are dealt to several processes.
+ *
+ * @param {Runtime} runtime
+ * @param {string} work
+ * @param {readonly string[]} filters
+ * @returns {Run[]}
+ */
+export function suites(runtime, work, filters) {
+  const count = runtime.name.startsWith("bun ") && filters.length === 0
+    ? Math.min(4, availableParallelism())
+    : 1;
+  const without = "--exclude=tests/interop/**";
+  if (count === 1) return [suite(runtime, work, filters, { options: [without] })];
+  return Array.from({ length: count }, (_, i) => {
+    const part = join(work, `part-${i + 1}`);
+    mkdirSync(part, { recursive: true });
+    return suite(runtime, part, filters, { options: [without, `--shard=${i + 1}/${count}`] });
+  });
+}
+
+/**
+ * The tests against real peers.
+ *
+ * @param {Runtime} runtime
+ * @param {string} work
+ * @param {readonly string[]} args Filters and options of vitest.
+ * @returns {Run}
+ */
+export function interop(runtime, work, args) {
+  const own = join(work, "interop");
+  mkdirSync(own, { recursive: true });
+  return { ...suite(runtime, own, args, { config: "tests/interop/vitest.config.ts" }), timeout: 1_800_000 };
+}
 
 /**
  * The suite, executed by vitest inside the runtime.
@@ -28,16 +66,18 @@ const smoke = join(root, "tests/native/smoke.ts");
  * @param {Runtime} runtime
  * @param {string} work Directory for what the run leaves behind.
  * @param {readonly string[]} filters
- * @param {{ directory?: string, options?: readonly string[] }} [how] The tree it runs in, and more options of vitest.
+ * @param {{ directory?: string, config?: string, options?: readonly string[] }} [how] The tree it runs in, the
+ *   configuration of vitest in it, and more options.
  * @returns {Run & { results: string }} With the path of what vitest reports as JSON.
  */
-export function suite(runtime, work, filters, { directory = root, options: more = [] } = {}) {
+export function suite(runtime, work, filters, how = {}) {
+  const { directory = root, config = "tests/vitest.config.ts", options: more = [] } = how;
   const results = join(work, `${runtime.name.replace(" ", "-")}.json`);
   const options = [
     ...[
       "run",
       "--config",
-      join(directory, "tests/vitest.config.ts"),
+      join(directory, config),
       "--configLoader=runner",
       "--allowOnly=false",
     ],

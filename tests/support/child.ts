@@ -7,6 +7,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { runtime } from "./env.ts";
+import { plainEnv } from "./plain_env.ts";
 
 /** What {@linkcode runChild} takes. */
 export interface ChildOptions {
@@ -139,13 +140,5 @@ function execute(file: string, options: ChildOptions): Promise<ChildResult> {
 
 /** What goes before the file that this runtime is to run. */
 export const runtimeArgs: readonly string[] = runtime === "deno" ? ["run", "-A", "--no-config"] : [];
-
-/** The environment for a child: without what belongs to the run of the tests. */
-export function plainEnv(): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) =>
-    !/^(NODE_OPTIONS|NODE_V8_COVERAGE|GRACEWIRE_FACTS|FORCE_COLOR|VITEST.*)$/.test(name)
-  );
-  return { ...Object.fromEntries(kept), NO_COLOR: "1" };
-}
 
 const root: string = fileURLToPath(new URL("../..", import.meta.url));

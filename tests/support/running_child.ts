@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { plainEnv } from "./child.ts";
+import { plainEnv } from "./plain_env.ts";
 import { until } from "./until.ts";
 
 /** How a child ended. */

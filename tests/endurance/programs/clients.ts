@@ -9,7 +9,7 @@ import { memoryNetwork, type Network, systemNetwork } from "../../../lib/net/mod
 import { growthOf, repeat, signal, tell, tellMedian } from "../growth.ts";
 
 await clients("in memory", memoryNetwork(), 10_000, 10);
-await clients("over TCP", systemNetwork(), 2_000, 4);
+await clients("over TCP", systemNetwork(), 1_000, 4);
 
 /** Clients that come and go. A quarter of them is cut: the first hundred of these fill a list in the broker's Farewell. */
 async function clients(where: string, network: Network, count: number, lanes: number): Promise<void> {

@@ -8,7 +8,7 @@ import { serve, type ServerConnection } from "../../../lib/server/mod.ts";
 import { growthOf, repeat, signal, tell, tellMedian } from "../growth.ts";
 
 await connections("in memory", memoryNetwork(), 10_000, 10);
-await connections("over TCP", systemNetwork(), 2_000, 4);
+await connections("over TCP", systemNetwork(), 1_000, 4);
 
 /** Connections of a server that come and go: half of them are ended by the server. */
 async function connections(where: string, network: Network, count: number, lanes: number): Promise<void> {

@@ -84,6 +84,40 @@ export function flawOf(mutant, all) {
 }
 
 /**
+ * What is wrong with the lists as they are now, without trying any bug: those that cannot be used, those that no longer
+ * apply, and invariants that two bugs do not prove.
+ *
+ * @param {readonly Seeded[]} all
+ * @returns {string[]}
+ */
+export function defects(all) {
+  const flaws = all.flatMap((mutant) => {
+    const flaw = flawOf(mutant, all) ??
+      (mutated(mutant, root) === undefined ? "it no longer applies" : undefined);
+    return flaw === undefined ? [] : [`${mutant.title}: ${flaw}`];
+  });
+  const proofs = all.flatMap(invariantsOf);
+  const bare = invariants.filter((id) => proofs.filter((proof) => proof === id).length < 2);
+  return [...flaws, ...bare.map((id) => `${id}: fewer than two bugs break it`)];
+}
+
+/**
+ * One bug of each invariant. Which one goes by the number: with the next number it is the next one.
+ *
+ * @param {readonly Seeded[]} all
+ * @param {number} number
+ * @returns {Seeded[]}
+ */
+export function sampleOf(all, number) {
+  const chosen = invariants.flatMap((id) => {
+    const bugs = all.filter((mutant) => mutant.runtime === "node" && invariantsOf(mutant).includes(id));
+    const bug = bugs[number % bugs.length];
+    return bug === undefined ? [] : [bug];
+  });
+  return [...new Set(chosen)];
+}
+
+/**
  * The file of a mutant with the bug in it.
  *
  * @param {Mutant} mutant

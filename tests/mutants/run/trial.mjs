@@ -18,6 +18,7 @@ import { job } from "../../run/job.mjs";
 import { suite } from "../../run/runs.mjs";
 import { bun, deno, node, readJson, root } from "../../run/runtimes.mjs";
 import { mutated } from "./lists.mjs";
+import { Warm } from "./warm.mjs";
 
 /**
  * @typedef {import("./lists.mjs").Seeded} Seeded
@@ -25,6 +26,7 @@ import { mutated } from "./lists.mjs";
  * @typedef {object} Copy A copy of the tree.
  * @property {string} directory
  * @property {string} work Directory for what a run leaves behind.
+ * @property {Warm} warm Runs tests in it on Node.
  *
  * @typedef {object} Verdict
  * @property {"caught" | "survived" | "broken" | "stale"} kind Red, green, no test was executed, or nothing to change.
@@ -64,7 +66,8 @@ export function copyTree(work, name, from = root) {
   mkdirSync(directory, { recursive: true });
   copy(readdirSync(from).filter((entry) => !left.has(entry)), directory, from);
   symlinkSync(join(root, "node_modules"), join(directory, "node_modules"), "dir");
-  return { directory, work: target };
+  // What tests that are killed leave behind is gone with the copy.
+  return { directory, work: target, warm: new Warm(directory, { TMPDIR: target, NO_COLOR: "1" }) };
 }
 
 /**
@@ -102,19 +105,48 @@ export async function trial(mutant, copy) {
   writeFileSync(path, bad);
   const start = performance.now();
   try {
-    const options = ["--bail=1", "--no-file-parallelism"];
-    const { kind, why } = await execute(
-      mutant.runtime,
-      copy,
-      mutant.tests,
-      patience(mutant),
-      options,
-      trialLimit,
-    );
+    const { kind, why } = mutant.runtime === "node"
+      ? await warmly(mutant, copy)
+      : await execute(mutant.runtime, copy, mutant.tests, patience(mutant), ["--bail=1"], trialLimit);
     return { kind, why, duration: performance.now() - start };
   } finally {
     writeFileSync(path, good);
   }
+}
+
+/**
+ * Runs the tests of a mutant once more when all is right again: a warm vitest that has kept a bug would see it everywhere.
+ *
+ * @param {Seeded} mutant
+ * @param {Copy} copy
+ * @returns {Promise<string | undefined>} What is wrong; undefined if all are green.
+ */
+export async function control(mutant, copy) {
+  if (mutant.runtime !== "node") return undefined;
+  const { kind, why } = await warmly(mutant, copy);
+  return kind === "survived" ? undefined : `${mutant.tests.join(", ")} without a bug: ${why}`;
+}
+
+/**
+ * Most are tried where vitest is warm: to start it takes longer than to run a fast test.
+ *
+ * @param {Seeded} mutant
+ * @param {Copy} copy
+ * @returns {Promise<Pick<Verdict, "kind" | "why">>}
+ */
+async function warmly(mutant, { warm }) {
+  const order = { changed: mutant.file, tests: mutant.tests, limit: patience(mutant) };
+  const outcome = await warm.run(order, trialLimit);
+  if (typeof outcome === "string") {
+    return outcome.startsWith("killed after")
+      ? { kind: "caught", why: outcome }
+      : { kind: "broken", why: `the process that runs the tests ended: ${outcome}` };
+  }
+  const { red, green, unloaded, stray } = outcome;
+  if (red !== undefined) return { kind: "caught", why: red };
+  if (unloaded !== undefined) return { kind: "broken", why: unloaded };
+  if (stray !== undefined) return { kind: "caught", why: `an error outside of the tests: ${stray}` };
+  return green === 0 ? { kind: "broken", why: "no test was executed" } : { kind: "survived", why: "" };
 }
 
 /**
@@ -146,7 +178,6 @@ async function execute(name, { directory, work }, tests, limit, extra, timeout) 
   const options = [`--testTimeout=${limit}`, ...extra];
   const { args, cwd, env, results } = suite(runtime, work, tests, { directory, options });
   rmSync(results, { force: true });
-  // What tests that are killed leave behind is gone with the copy.
   const { ok, end, output } = await job(runtime.command, args, {
     cwd,
     env: { ...env, TMPDIR: work },
