@@ -81,6 +81,13 @@ export interface MessageConnection extends Endpoint {
    * @throws {PeerError} the peer refused it.
    */
   subscribe(topics: string | readonly string[], options?: SubscribeOptions): Promise<Subscription>;
+  /**
+   * Asks the peer for a sign of life, and resolves with the milliseconds until its answer to this very question. While
+   * there is no connection it rejects at once. An abort only stops the waiting. The timeout is 5 s by default.
+   *
+   * @throws {TimeoutError | ConnectionLostError | ClosedError} the peer has not answered.
+   */
+  ping(options?: OperationOptions): Promise<number>;
 }
 
 /** What a handler of {@linkcode Subscription.consume} is given beside the message. */

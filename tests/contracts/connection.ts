@@ -3,6 +3,7 @@ import { consumeContract } from "./connection_consume.ts";
 import { deliveryContract } from "./connection_delivery.ts";
 import type { ConnectionFixture } from "./connection_kit.ts";
 import { lossContract } from "./connection_loss.ts";
+import { pingContract } from "./connection_ping.ts";
 import { publishContract } from "./connection_publish.ts";
 import { requestContract } from "./connection_request.ts";
 
@@ -12,6 +13,7 @@ export type { ConnectionFixture, ConnectionWorld } from "./connection_kit.ts";
 export function connectionContract(name: string, fixture: ConnectionFixture): void {
   describe(`${name} connection`, () => {
     publishContract(fixture);
+    pingContract(fixture);
     requestContract(fixture);
     deliveryContract(fixture);
     consumeContract(fixture);

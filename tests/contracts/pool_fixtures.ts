@@ -1,0 +1,47 @@
+import { startBroker } from "../../lib/broker/mod.ts";
+import { connect } from "../../lib/eventmesh/mod.ts";
+import { createPool, type Pool } from "../../lib/pool/mod.ts";
+import type { LeakGate } from "../support/leak.ts";
+import type { EndingFixture } from "./ending.ts";
+import type { OpenEndpoint } from "./endpoint.ts";
+import type { Ground } from "./grounds.ts";
+import type { AnyMember } from "./pool_kit.ts";
+import { MemoryServer } from "./pool_memory.ts";
+
+/** A pool as an endpoint: its work are leases. */
+export const memoryPoolEnding: EndingFixture = {
+  governed: "graceful",
+  async open({ signal }) {
+    const server = new MemoryServer();
+    const open = (until: AbortSignal): Promise<AnyMember> => server.open(until);
+    return await occupied(createPool({ open, min: 2, signal }), () => Promise.resolve());
+  },
+};
+
+/** The same with connections to an embedded broker. */
+export function eventMeshPoolEnding(gate: LeakGate, ground: Ground): EndingFixture {
+  return {
+    governed: "graceful",
+    async open({ signal }) {
+      const network = gate.watch(ground.network());
+      const broker = await startBroker({ port: 0, network, ...ground.server });
+      const open = (until: AbortSignal): Promise<AnyMember> =>
+        connect(broker.url, { network, signal: until, ...ground.client });
+      return await occupied(createPool({ open, min: 2, signal }), () => broker.goodbye());
+    },
+  };
+}
+
+async function occupied(pool: Pool<AnyMember>, end: () => Promise<unknown>): Promise<OpenEndpoint> {
+  await (await pool.acquire()).release();
+  let release = (): void => {};
+  return {
+    endpoint: pool,
+    async occupy() {
+      const lease = await pool.acquire();
+      release = () => void lease.release();
+    },
+    release: () => release(),
+    end,
+  };
+}
