@@ -24,7 +24,7 @@
  * @module
  */
 
-export { connect } from "./lib/connect.ts";
+export { type AnyConnection, connect, type ConnectOptions } from "./lib/connect.ts";
 export {
   type AnyGracewireError,
   ClosedError,

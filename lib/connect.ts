@@ -1,6 +1,21 @@
 import { UnsupportedError } from "./errors.ts";
 import type { EventMeshConnection } from "./eventmesh/connection.ts";
-import type { EventMeshOptions } from "./eventmesh/options.ts";
+import type { EventMeshOptions, EventMeshSubscribeOptions } from "./eventmesh/options.ts";
+import type { MessageConnection, SubscribeOptions, Subscription } from "./messaging/connection.ts";
+import type { NatsConnection } from "./nats/api.ts";
+import type { NatsOptions } from "./nats/options.ts";
+
+/** Options that all protocols have. */
+export type ConnectOptions = Pick<EventMeshOptions, keyof EventMeshOptions & keyof NatsOptions>;
+
+/** A connection whose protocol is known when the program runs: by its URL. */
+export interface AnyConnection extends MessageConnection {
+  /** `type: "sync"` is for messages that want a reply; NATS makes no difference between the two. */
+  subscribe(
+    topics: string | readonly string[],
+    options?: SubscribeOptions & Pick<EventMeshSubscribeOptions, "type">,
+  ): Promise<Subscription>;
+}
 
 /**
  * Connects to a messaging server; the scheme of the URL picks the protocol, which is loaded when it is first used.
@@ -8,6 +23,7 @@ import type { EventMeshOptions } from "./eventmesh/options.ts";
  * | scheme | protocol |
  * | --- | --- |
  * | `eventmesh:`, `eventmesh+tls:`, `eventmesh+unix:` | EventMesh over TCP: see `gracewire/eventmesh` |
+ * | `nats:`, `nats+tls:` | NATS: see `gracewire/nats`; needs the package `@nats-io/nats-core` |
  *
  * A list of URLs is a list of servers of one cluster: the first that answers is used, the others when it is lost.
  * Create-or-nothing: when the call rejects, nothing of it is left.
@@ -24,21 +40,39 @@ import type { EventMeshOptions } from "./eventmesh/options.ts";
  * @throws {UnsupportedError} a scheme that no protocol has.
  * @throws {ConnectError | PeerError | TimeoutError} as the protocol documents.
  */
+export function connect(
+  urls: Several<`eventmesh${string}`>,
+  options?: EventMeshOptions,
+): Promise<EventMeshConnection>;
+export function connect(urls: Several<`nats${string}`>, options?: NatsOptions): Promise<NatsConnection>;
+export function connect(urls: Several<string | URL>, options?: ConnectOptions): Promise<AnyConnection>;
 export async function connect(
-  urls: string | URL | readonly (string | URL)[],
-  options: EventMeshOptions = {},
-): Promise<EventMeshConnection> {
+  urls: Several<string | URL>,
+  options: ConnectOptions = {},
+): Promise<AnyConnection> {
   const scheme = schemeOf(urls);
-  if (scheme.startsWith("eventmesh")) {
-    const { signal } = options ?? {};
-    if (signal instanceof AbortSignal && signal.aborted) throw signal.reason;
-    const protocol = await import("./eventmesh/mod.ts");
-    return await protocol.connect(urls, options);
+  const load = protocols[scheme.replace(/[+:].*$/, "")];
+  if (load === undefined) {
+    throw new UnsupportedError(
+      `Cannot connect: expected a URL with scheme eventmesh:, eventmesh+tls:, eventmesh+unix:, nats: or nats+tls:, got ${scheme}`,
+    );
   }
-  throw new UnsupportedError(
-    `Cannot connect: expected a URL with scheme eventmesh:, eventmesh+tls: or eventmesh+unix:, got ${scheme}`,
-  );
+  const { signal } = options ?? {};
+  if (signal instanceof AbortSignal && signal.aborted) throw signal.reason;
+  const protocol = await load();
+  return await protocol.connect(urls, options);
 }
+
+type Several<T> = T | readonly T[];
+
+interface Protocol {
+  connect(urls: Several<string | URL>, options: ConnectOptions): Promise<AnyConnection>;
+}
+
+const protocols: Readonly<Record<string, (() => Promise<Protocol>) | undefined>> = {
+  eventmesh: () => import("./eventmesh/mod.ts"),
+  nats: () => import("./nats/mod.ts"),
+};
 
 function schemeOf(urls: string | URL | readonly (string | URL)[]): string {
   const first: unknown = Array.isArray(urls) ? urls[0] : urls;

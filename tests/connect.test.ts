@@ -29,7 +29,7 @@ describe("connect", () => {
     const error = await connect("amqp://me:sesame@localhost").catch((reason: unknown) => reason) as Error;
     expect(error).toBeInstanceOf(UnsupportedError);
     expect(error.message).toBe(
-      "Cannot connect: expected a URL with scheme eventmesh:, eventmesh+tls: or eventmesh+unix:, got amqp:",
+      "Cannot connect: expected a URL with scheme eventmesh:, eventmesh+tls:, eventmesh+unix:, nats: or nats+tls:, got amqp:",
     );
   });
 

@@ -9,6 +9,8 @@ interface PackageJson {
   bin: Record<string, string>;
   exports: Record<string, string | Record<string, string>>;
   dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional: boolean }>;
   devDependencies: Record<string, string>;
 }
 
@@ -47,8 +49,20 @@ describe("the manifests", () => {
     for (const [name, version] of Object.entries(npm.dependencies)) {
       expect(jsr.imports[name]).toBe(`npm:${name}@^${version.split(".")[0]}`);
     }
+    for (const [name, range] of Object.entries(npm.peerDependencies)) {
+      expect(jsr.imports[name]).toBe(`npm:${name}@${range}`);
+    }
+    const known = Object.keys({ ...npm.dependencies, ...npm.peerDependencies });
     for (const [name, target] of Object.entries(jsr.imports)) {
-      if (target.startsWith("npm:")) expect(Object.keys(npm.dependencies)).toContain(name);
+      if (target.startsWith("npm:")) expect(known).toContain(name);
+    }
+  });
+
+  it("leave peers to whoever needs them, pinned to the minor that is tested", () => {
+    for (const [name, range] of Object.entries(npm.peerDependencies)) {
+      expect(npm.peerDependenciesMeta[name]).toEqual({ optional: true });
+      expect(range).toMatch(/^~\d+\.\d+\.\d+$/);
+      expect(`~${npm.devDependencies[name]}`).toBe(range);
     }
   });
 

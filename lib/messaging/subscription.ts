@@ -16,6 +16,8 @@ export interface SubscriptionPeer {
   /** Stop and go on reading from the peer. */
   pause(): void;
   resume(): void;
+  /** Tells the peer that no more is wanted, before the intake stops; what it had sent by then is still delivered. */
+  intake?(step: Step): Promise<void>;
   /** Tells the peer; called when all deliveries are done with. */
   goodbye(step: Step): unknown;
   /** Frees the transport at once. */
@@ -100,7 +102,10 @@ export class MessageSubscription extends LivingEndpoint implements Subscription 
       name: options.name,
       parent: options.parent,
       steps: {
-        intake: () => delivery.stop(),
+        intake: (step) => {
+          if (peer.intake === undefined) return delivery.stop();
+          return peer.intake(step).finally(() => delivery.stop());
+        },
         drain: () => delivery.finish(),
         goodbye: (step) => {
           this.#endDelivery();

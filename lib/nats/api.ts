@@ -1,0 +1,141 @@
+import type { AbortOptions } from "../lifecycle/endpoint.ts";
+import type {
+  MessageConnection,
+  MessageData,
+  OperationOptions,
+  PublishOptions,
+  RequestOptions,
+  SubscribeOptions,
+  Subscription,
+} from "../messaging/connection.ts";
+import type { Message } from "../messaging/message.ts";
+
+/** Options of {@linkcode NatsConnection.publishUnconfirmed}. */
+export type NatsUnconfirmedOptions = Pick<PublishOptions, "id" | "properties">;
+
+/** Options of {@linkcode NatsConnection.requestMany}. Without a limit of its own it ends with `timeout`. */
+export interface NatsRequestManyOptions extends AbortOptions {
+  /** Replies after which it ends. @default {Infinity} */
+  readonly count?: number | undefined;
+  /** Milliseconds after which it ends with what has come; that is no error. @default {5_000} */
+  readonly timeout?: number | undefined;
+  /** Milliseconds after a reply within which the next one must come, or it ends. @default {Infinity} */
+  readonly stall?: number | undefined;
+  /** Identity of the request, as header `Nats-Msg-Id`. */
+  readonly id?: string | undefined;
+  /** Headers of the request. */
+  readonly properties?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Options of `subscribe` that only NATS has. */
+export interface NatsSubscribeOptions extends SubscribeOptions {
+  /** Name of a queue group: one member of it gets a message. @default {none: every subscription gets a copy} */
+  readonly queue?: string | undefined;
+}
+
+/** Options of {@linkcode NatsConnection.publishToStream}. */
+export interface NatsStreamPublishOptions extends Omit<PublishOptions, "retry"> {
+  /**
+   * `unknown`: when the acknowledgement does not come, publish again under the same id, within `timeout`; the stream
+   * drops what it has already. Without an `id` a random one is made. @default {"unknown"}
+   */
+  readonly retry?: "never" | "unknown" | undefined;
+  /** Name of the stream that must be the one that stores it. */
+  readonly stream?: string | undefined;
+}
+
+/** What a stream says of a message that it has stored. */
+export interface NatsStreamReceipt {
+  readonly stream: string;
+  /** Its number in the stream. */
+  readonly seq: number;
+  /** The stream had it already, under the same id. */
+  readonly duplicate: boolean;
+}
+
+/**
+ * A {@linkcode MessageConnection} with what is special to NATS.
+ *
+ * Topics are subjects: tokens with dots between them. A subscription may have the wildcards `*` (one token) and `>` (the
+ * rest). Core NATS keeps no messages: who is not subscribed when a message is published does not get it, and nothing is
+ * delivered again. `ack()` settles a message here and sends nothing.
+ */
+export interface NatsConnection<Raw = unknown> extends MessageConnection {
+  /**
+   * The official client's own connection, for JetStream, key-value and object stores, and services. It is one object over
+   * all reconnects, and lives as long as this connection. What is published through it is not waited for: its `publish`
+   * loses messages silently while there is no connection.
+   */
+  readonly raw: Raw;
+  /** Number of the life of the transport, from 1; a reconnect begins the next. */
+  readonly epoch: number;
+  /** The server has announced that it is about to go (lame duck): it still works, for a while. */
+  readonly leaving: boolean;
+  /** The server in use, as host and port; the last one while there is none. */
+  readonly server: string;
+  /**
+   * Sends a message; resolves when the server has taken it from the wire and processed it: a PING that is sent behind it
+   * was answered. `id` travels as header `Nats-Msg-Id`, `properties` are headers. Nobody needs to be subscribed.
+   *
+   * @throws {PeerError} the user may not publish there.
+   */
+  publish(topic: string, data: MessageData, options?: PublishOptions): Promise<void>;
+  /**
+   * Sends a message and does not know whether it arrives: what is on the wire when the connection breaks is lost, and
+   * nobody is told. Use it for what may be lost; `flush` waits for all of it.
+   *
+   * @throws {ConnectionLostError} there is no connection: it was not sent.
+   * @throws {OverflowError} the window is full: it was not sent. Wait for `flush`.
+   * @throws {ClosedError | MessageTooLargeError | TypeError} it was not sent.
+   */
+  publishUnconfirmed(topic: string, data: MessageData, options?: NatsUnconfirmedOptions): void;
+  /**
+   * Resolves when the server has processed all that was sent before. Rejects when the connection is lost before that.
+   *
+   * @throws {ConnectionLostError | TimeoutError | ClosedError} what was sent without confirmation may be lost.
+   */
+  flush(options?: OperationOptions): Promise<void>;
+  /** Asks the server for a sign of life; resolves with milliseconds. While there is no connection it rejects at once. */
+  ping(options?: OperationOptions): Promise<number>;
+  /**
+   * Sends a request and resolves with the first reply.
+   *
+   * @throws {PeerError} with status 503 at once, when nobody is subscribed; unless the connection was made with
+   * `noResponders: "wait"`.
+   */
+  request(topic: string, data: MessageData, options?: RequestOptions): Promise<Message>;
+  /**
+   * Sends a request to many and yields their replies, until so many have come, `timeout` or `stall` is over, or the loop
+   * is left.
+   *
+   * @throws {ConnectionLostError} in the loop: the connection was lost.
+   * @throws {PeerError} in the loop: nobody is subscribed, or the user may not publish there.
+   */
+  requestMany(
+    topic: string,
+    data: MessageData,
+    options?: NatsRequestManyOptions,
+  ): AsyncIterableIterator<Message>;
+  /**
+   * Subscribes; resolves when the server has confirmed. An abort or a timeout withdraws it.
+   *
+   * With `overflow: "pause"`, the default, the subscription gets a connection of its own: a NATS server sends everything
+   * on one stream, so that waiting for a slow consumer would also hold up the confirmations that its handlers wait for.
+   * A server gives up on a client that reads nothing for long (10 s by default), and the messages in between are lost.
+   * With another policy the subscription shares the connection.
+   *
+   * @throws {PeerError} the user may not subscribe there.
+   */
+  subscribe(topics: string | readonly string[], options?: NatsSubscribeOptions): Promise<Subscription>;
+  /**
+   * Publishes to a JetStream stream; resolves when the stream has stored the message. The one way to publish in NATS that
+   * survives the loss of a server.
+   *
+   * @throws {PeerError} no stream has this subject (503), or the stream refused it.
+   */
+  publishToStream(
+    topic: string,
+    data: MessageData,
+    options?: NatsStreamPublishOptions,
+  ): Promise<NatsStreamReceipt>;
+}

@@ -1,0 +1,63 @@
+import {
+  type Authenticator,
+  type ConnectionOptions,
+  credsAuthenticator,
+  jwtAuthenticator,
+  nkeyAuthenticator,
+  tokenAuthenticator,
+  usernamePasswordAuthenticator,
+} from "@nats-io/nats-core/internal";
+import { toError } from "../net/thrown.ts";
+import type { ResolvedOptions } from "./options.ts";
+
+/** What the official client is given. It writes into its options: they are made for it. */
+export function officialOptions(
+  options: ResolvedOptions,
+  servers: readonly string[],
+  fail: (error: Error) => void,
+): ConnectionOptions {
+  const { name, heartbeat, missedHeartbeats, inboxPrefix, echo, discover, tls } = options;
+  const authenticators = authenticatorsOf(options.auth);
+  return {
+    servers: [...servers],
+    name,
+    inboxPrefix,
+    noEcho: !echo,
+    ignoreClusterUpdates: !discover,
+    // A timer of an infinite delay would fire at once.
+    pingInterval: Math.min(heartbeat, 2 ** 31 - 1),
+    maxPingOut: missedHeartbeats,
+    noAsyncTraces: true,
+    noRandomize: true,
+    resolve: false,
+    maxReconnectAttempts: -1,
+    ignoreAuthErrorAbort: true,
+    ...(tls === undefined ? {} : { tls: {} }),
+    authenticator: authenticators.map((authenticator) => (nonce?: string) => {
+      try {
+        return authenticator(nonce);
+      } catch (error) {
+        // The client would close the connection for good: this attempt has failed, the next one may have other credentials.
+        fail(toError(error));
+      }
+    }) as Authenticator[],
+  };
+}
+
+function authenticatorsOf(auth: ResolvedOptions["auth"]): Authenticator[] {
+  const { authenticator, creds, jwt, nkey, pass, token, user } = auth;
+  const own = authenticator === undefined ? [] : [authenticator].flat() as Authenticator[];
+  const seed = nkey === undefined ? undefined : bytesOf(nkey);
+  return [
+    ...own,
+    ...(creds === undefined ? [] : [credsAuthenticator(bytesOf(creds))]),
+    ...(jwt === undefined ? [] : [jwtAuthenticator(jwt, seed)]),
+    ...(seed === undefined || jwt !== undefined ? [] : [nkeyAuthenticator(seed)]),
+    ...(token === undefined ? [] : [tokenAuthenticator(token)]),
+    ...(user === undefined ? [] : [usernamePasswordAuthenticator(user, pass)]),
+  ];
+}
+
+function bytesOf(value: string | Uint8Array): Uint8Array {
+  return typeof value === "string" ? new TextEncoder().encode(value) : new Uint8Array(value);
+}

@@ -1,0 +1,226 @@
+import type { PermissionViolationError } from "@nats-io/nats-core/internal";
+import { ConnectionLostError, OverflowError, type SendOutcome } from "../errors.ts";
+import { Exchange, type ExchangeCounts } from "../flow/exchange.ts";
+import type { MessageCounts, OperationCounts } from "../lifecycle/farewell.ts";
+import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import { now } from "../lifecycle/timer.ts";
+import type { TimerWheel } from "../lifecycle/wheel.ts";
+import type {
+  MessageData,
+  OperationOptions,
+  PublishOptions,
+  RequestOptions,
+} from "../messaging/connection.ts";
+import type { Message } from "../messaging/message.ts";
+import type { NatsUnconfirmedOptions } from "./api.ts";
+import { Confirmations } from "./confirmations.ts";
+import { denialOf } from "./failure.ts";
+import type { Link } from "./link.ts";
+import { checkObject, type ResolvedOptions, resolveOperation } from "./options.ts";
+import { Outgoing } from "./outgoing.ts";
+import { Requests } from "./requests.ts";
+
+/** All exchanges of a publisher, as far as their state goes. */
+type AnyExchange = Pick<
+  Exchange<never, never>,
+  "close" | "counts" | "idle" | "lost" | "open" | "outstanding" | "stop" | "writable"
+>;
+
+/** The sending side of a connection: what is published and asked, and waits for its confirmation. */
+export class Publisher {
+  readonly requests: Requests;
+  readonly #options: ResolvedOptions;
+  readonly #lifecycle: Lifecycle;
+  readonly #link: () => Link;
+  readonly #publishes: Exchange<Outgoing, void>;
+  readonly #pings: Exchange<string, void>;
+  readonly #confirmations: Confirmations;
+  readonly #exchanges: readonly AnyExchange[];
+  #full = false;
+  #stopped = false;
+  #seq = 0;
+
+  constructor(options: ResolvedOptions, wheel: TimerWheel, lifecycle: Lifecycle, link: () => Link) {
+    this.#options = options;
+    this.#lifecycle = lifecycle;
+    this.#link = link;
+    this.#publishes = new Exchange({
+      wheel,
+      window: options.window,
+      nextSeq: () => ++this.#seq,
+      describe: ({ topic }) => `publish to "${topic}"`,
+      write: (seq, outgoing) => this.#write(seq, outgoing),
+    });
+    let pings = 0;
+    this.#pings = new Exchange({
+      wheel,
+      nextSeq: () => ++pings,
+      describe: (action) => action,
+      write: (seq) => link().ping({ resolve: () => this.#pings.settle(seq, undefined), reject() {} }),
+    });
+    this.requests = new Requests(options, wheel, link);
+    this.#confirmations = new Confirmations(link, {
+      confirmed: (from, to) => {
+        for (let seq = from; seq <= to; seq++) this.#publishes.settle(seq, undefined);
+      },
+      room: () => this.#regulate(),
+    });
+    this.#exchanges = [this.#publishes, this.requests.exchange, this.#pings];
+  }
+
+  async publish(topic: string, data: MessageData, options: PublishOptions): Promise<void> {
+    const submit = resolveOperation(options, 20_000);
+    const outgoing = new Outgoing("publish to", topic, data, options, this.#link().maxPayload);
+    await this.submit(outgoing, submit);
+  }
+
+  /** Publishes what was composed, confirmed. */
+  submit(outgoing: Outgoing, options: ReturnType<typeof resolveOperation>): Promise<void> {
+    const submitted = this.#publishes.submit(outgoing, options);
+    outgoing.keep(options.retry === "unknown");
+    return submitted;
+  }
+
+  publishUnconfirmed(topic: string, data: MessageData, options: NatsUnconfirmedOptions): void {
+    checkObject(options);
+    const link = this.#link();
+    const outgoing = new Outgoing("publish to", topic, data, options, link.maxPayload);
+    const action = `publish to "${topic}"`;
+    if (this.#stopped) throw this.#lifecycle.refusal(action);
+    if (!link.up) {
+      throw new ConnectionLostError(`Cannot ${action}: there is no connection`, { outcome: "not-sent" });
+    }
+    const { windowBytes } = this.#options;
+    if (this.#full || this.#confirmations.bytes >= windowBytes) {
+      const message =
+        `Cannot ${action}: ${this.#confirmations.bytes} bytes are not confirmed, ${windowBytes} may be`;
+      throw new OverflowError(message, { capacity: windowBytes });
+    }
+    this.#put(outgoing);
+    this.#confirmations.written(undefined, outgoing.size);
+    this.#regulate();
+  }
+
+  async request(topic: string, data: MessageData, options: RequestOptions): Promise<Message> {
+    const { retry: _none, ...submit } = resolveOperation(options, 5_000);
+    const outgoing = new Outgoing("request an answer of", topic, data, options, this.#link().maxPayload);
+    const submitted = this.requests.exchange.submit(outgoing, submit);
+    outgoing.keep(false);
+    return await submitted;
+  }
+
+  async flush(options: OperationOptions): Promise<void> {
+    await this.#pings.submit("flush", resolveOperation(options, 20_000));
+  }
+
+  async ping(options: OperationOptions): Promise<number> {
+    const submit = resolveOperation(options, 5_000);
+    const start = now();
+    await this.#pings.submit("ping the server", { ...submit, offline: "fail" });
+    return now() - start;
+  }
+
+  opened(epoch: number): void {
+    this.#full = false;
+    for (const exchange of this.#exchanges) exchange.open(epoch);
+  }
+
+  full(): void {
+    this.#full = true;
+    for (const exchange of this.#exchanges) exchange.writable = false;
+  }
+
+  drain(): void {
+    this.#full = false;
+    for (const exchange of this.#exchanges) if (exchange !== this.#publishes) exchange.writable = true;
+    this.#regulate();
+  }
+
+  lost(cause: Error, epoch: number): void {
+    this.#confirmations.lost();
+    for (const exchange of this.#exchanges) exchange.lost(cause, epoch);
+    this.requests.lost(cause);
+  }
+
+  /** The user may not publish there: all that was published there goes the same way. */
+  denied(error: PermissionViolationError): void {
+    const { subject } = error;
+    for (;;) {
+      const seq = this.#publishes.find(0, ({ topic }) => topic === subject);
+      if (seq === undefined) break;
+      this.#publishes.refuse(seq, denialOf(error, `publish to "${subject}"`));
+    }
+    this.requests.denied(error);
+  }
+
+  /** Refuses what is new. */
+  stop(): void {
+    this.#stopped = true;
+    for (const exchange of this.#exchanges) exchange.stop(this.#refusal);
+  }
+
+  /** Resolves when nothing is on its way. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#exchanges.map((exchange) => exchange.idle()), this.requests.idle()]);
+  }
+
+  /** Gives up what is still on its way. */
+  close(): void {
+    this.#stopped = true;
+    for (const exchange of this.#exchanges) exchange.close(this.#refusal);
+    this.requests.close(this.#lifecycle.refusal("receive more replies", "unknown"));
+  }
+
+  get operations(): OperationCounts {
+    return sum(this.#exchanges, ["settled", "aborted", "refused"]);
+  }
+
+  get messages(): Pick<MessageCounts, "published" | "confirmed" | "rejected" | "unconfirmed"> {
+    const counts = sum([this.#publishes, this.requests.exchange], [
+      "published",
+      "confirmed",
+      "rejected",
+      "unconfirmed",
+    ]);
+    const { published, confirmed } = this.#confirmations.unconfirmed;
+    return {
+      published: counts.published + published,
+      confirmed: counts.confirmed + confirmed,
+      rejected: counts.rejected,
+      unconfirmed: counts.unconfirmed + published - confirmed,
+    };
+  }
+
+  readonly #refusal = (action: string, outcome: SendOutcome): unknown =>
+    this.#lifecycle.refusal(action, outcome);
+
+  #write(seq: number, outgoing: Outgoing): void {
+    // The server that we are connected to now may take less than the one before.
+    outgoing.check("publish to", this.#link().maxPayload);
+    this.#put(outgoing);
+    this.#confirmations.written(seq, outgoing.size);
+    this.#regulate();
+  }
+
+  #put(outgoing: Outgoing): void {
+    const { writer, outbox } = this.#link().wire;
+    outgoing.written = true;
+    writer.publish(outgoing);
+    outbox.touch();
+  }
+
+  /** The window in bytes: what is beyond it waits. */
+  #regulate(): void {
+    const writable = !this.#full && this.#confirmations.bytes < this.#options.windowBytes;
+    if (writable !== this.#writable) this.#publishes.writable = this.#writable = writable;
+  }
+  #writable = true;
+}
+
+function sum<K extends keyof ExchangeCounts>(
+  exchanges: readonly Pick<AnyExchange, "counts">[],
+  keys: readonly K[],
+): Record<K, number> {
+  const entries = keys.map((key) => [key, exchanges.reduce((total, { counts }) => total + counts[key], 0)]);
+  return Object.fromEntries(entries) as Record<K, number>;
+}

@@ -1,0 +1,149 @@
+import { TimeoutError } from "../errors.ts";
+import { type AbortLink, onAbort } from "../lifecycle/abort.ts";
+import { type Deferred, deferred, ignoreRejection } from "../lifecycle/deferred.ts";
+import { checkDuration } from "../lifecycle/timer.ts";
+import type { TimerWheel, WheelTimer } from "../lifecycle/wheel.ts";
+import type { MessageData } from "../messaging/connection.ts";
+import type { Message } from "../messaging/message.ts";
+import type { NatsRequestManyOptions } from "./api.ts";
+import { checkObject, checkSignal, wrong } from "./options.ts";
+import { Outgoing } from "./outgoing.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Gatherer } from "./requests.ts";
+
+/** What is asked of many. */
+export interface ManyRequest {
+  readonly publisher: Publisher;
+  readonly wheel: TimerWheel;
+  readonly topic: string;
+  readonly data: MessageData;
+  readonly options: NatsRequestManyOptions;
+  readonly maxPayload: number;
+}
+
+/**
+ * Sends a request and iterates over its replies. It is sent with the call; what is wrong is told by the first turn.
+ *
+ * @throws {TypeError | RangeError | MessageTooLargeError} before anything is sent.
+ */
+export function requestMany(request: ManyRequest): AsyncIterableIterator<Message> {
+  const { options } = request;
+  checkObject(options);
+  checkSignal(options.signal);
+  const { count = Infinity, timeout = 5_000, stall = Infinity } = options;
+  checkDuration("timeout", timeout);
+  checkDuration("stall", stall);
+  if (count !== Infinity && !(Number.isInteger(count) && count >= 1)) {
+    throw wrong("count", "a whole number from 1", count);
+  }
+  return new Replies(request, { count, timeout, stall });
+}
+
+interface Limits {
+  readonly count: number;
+  readonly timeout: number;
+  readonly stall: number;
+}
+
+/** The replies to one request. By hand: `return()` of a generator waits behind a pending `next()`. */
+class Replies implements AsyncIterableIterator<Message>, Gatherer {
+  readonly topic: string;
+  readonly #limits: Limits;
+  readonly #wheel: TimerWheel;
+  readonly #held: Message[] = [];
+  readonly #stop = new AbortController();
+  #left: number;
+  #waiting: Deferred<IteratorResult<Message>> | undefined = undefined;
+  #error: { readonly reason: unknown } | undefined = undefined;
+  #ended = false;
+  #timer: WheelTimer | undefined = undefined;
+  #stallTimer: WheelTimer | undefined = undefined;
+  #link: AbortLink | undefined = undefined;
+  #leave: (() => void) | undefined = undefined;
+
+  constructor(request: ManyRequest, limits: Limits) {
+    const { data, maxPayload, options, publisher, topic, wheel } = request;
+    this.topic = topic;
+    this.#limits = limits;
+    this.#wheel = wheel;
+    this.#left = limits.count;
+    const outgoing = new Outgoing("request answers of", topic, data, options, maxPayload);
+    const { signal } = options;
+    if (signal?.aborted === true) {
+      this.#end({ reason: signal.reason });
+      return;
+    }
+    if (signal !== undefined) this.#link = onAbort(signal, (reason) => this.#end({ reason }));
+    this.#timer = wheel.add(limits.timeout, { onDeadline: () => this.#end(undefined) });
+    const { reply, leave } = publisher.requests.gather(this);
+    this.#leave = leave;
+    outgoing.reply = reply;
+    const sent = publisher.submit(outgoing, { signal: this.#stop.signal, timeout: limits.timeout });
+    sent.catch((reason: unknown) => {
+      // Its time is over: that is how it ends, unless nothing was sent at all.
+      if (reason instanceof TimeoutError && reason.outcome === "unknown") this.#end(undefined);
+      else if (!this.#ended || reason instanceof TimeoutError) this.fail(reason);
+    });
+    ignoreRejection(sent);
+  }
+
+  reply(message: Message): void {
+    if (this.#ended) return;
+    this.#held.push(message);
+    this.#serve();
+    if (--this.#left === 0) return this.#end(undefined);
+    if (this.#limits.stall === Infinity) return;
+    this.#stallTimer?.cancel();
+    this.#stallTimer = this.#wheel.add(this.#limits.stall, { onDeadline: () => this.#end(undefined) });
+  }
+
+  fail(reason: unknown): void {
+    this.#end({ reason });
+  }
+
+  next(): Promise<IteratorResult<Message>> {
+    if (this.#waiting !== undefined) {
+      return Promise.reject(new TypeError("Cannot call next() of replies: another call of it is pending"));
+    }
+    const waiting: Deferred<IteratorResult<Message>> = deferred();
+    this.#waiting = waiting;
+    this.#serve();
+    return waiting.promise;
+  }
+
+  return(): Promise<IteratorResult<Message>> {
+    this.#held.length = 0;
+    this.#error = undefined;
+    this.#end(undefined);
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
+    return this;
+  }
+
+  #serve(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    const message = this.#held.shift();
+    if (message === undefined && !this.#ended) return;
+    this.#waiting = undefined;
+    const error = this.#error;
+    if (message !== undefined) return waiting.resolve({ done: false, value: message });
+    this.#error = undefined;
+    if (error !== undefined) waiting.reject(error.reason);
+    else waiting.resolve({ done: true, value: undefined });
+  }
+
+  #end(error: { readonly reason: unknown } | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#timer?.cancel();
+    this.#stallTimer?.cancel();
+    this.#link?.unlink();
+    this.#leave?.();
+    this.#stop.abort();
+    this.#serve();
+  }
+}

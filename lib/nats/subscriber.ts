@@ -1,0 +1,194 @@
+import { type Msg, PermissionViolationError, type SubscriptionImpl } from "@nats-io/nats-core/internal";
+import { ConnectError, ConnectionLostError, PeerError } from "../errors.ts";
+import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
+import { limited } from "../lifecycle/limit.ts";
+import type { MessageData } from "../messaging/connection.ts";
+import {
+  type DeliveryBuffer,
+  MessageSubscription,
+  type SubscriptionPeer,
+} from "../messaging/subscription.ts";
+import { denialOf } from "./failure.ts";
+import { Link, type LinkHandler, type LinkOptions } from "./link.ts";
+import { IncomingMessage } from "./message.ts";
+import { Outgoing } from "./outgoing.ts";
+
+/** What a subscription is made of. */
+export interface SubscriberOptions {
+  /** The life of the connection. */
+  readonly parent: Lifecycle;
+  readonly topics: readonly string[];
+  readonly queue: string | undefined;
+  readonly buffer: DeliveryBuffer;
+  /** The link of the connection, which it shares; or what a link of its own is made of. */
+  readonly link: Link | Omit<LinkOptions, "handler" | "lifecycle">;
+}
+
+/** Part of the time for stopping the intake that is given to what is on its way. */
+const settlingShare = 0.8;
+
+/** The receiving side of one subscription. */
+export class Subscriber implements SubscriptionPeer {
+  readonly subscription: MessageSubscription;
+  readonly #options: SubscriberOptions;
+  readonly #link: Link;
+  readonly #own: boolean;
+  #subscriptions: SubscriptionImpl[] = [];
+  /** The server does not allow it: told while it is being made, and afterwards. */
+  #denial: PeerError | undefined = undefined;
+  #confirmed = false;
+
+  constructor(options: SubscriberOptions) {
+    const { buffer, link, parent, topics } = options;
+    this.#options = options;
+    this.subscription = new MessageSubscription({
+      name: `subscription to "${topics.join(", ")}"`,
+      parent,
+      topics,
+      buffer,
+      unacked: "dropped",
+      peer: this,
+    });
+    this.#own = !(link instanceof Link);
+    this.#link = link instanceof Link
+      ? link
+      : new Link({ ...link, lifecycle: this.lifecycle, handler: this.#handler(), silent: true });
+  }
+
+  get lifecycle(): Lifecycle {
+    return this.subscription.lifecycle;
+  }
+
+  /** Subscribes and waits for the server's word. Create-or-nothing. `timeout`: when the signal aborts by itself. */
+  async start(signal: AbortSignal, timeout: number): Promise<void> {
+    const { topics, queue } = this.#options;
+    try {
+      if (this.#own) await this.#link.start(signal, timeout);
+      await this.#link.whenUp(signal);
+      this.#subscriptions = topics.map((topic) =>
+        this.#link.interests.subscribe(topic, queue, (error, message) => {
+          if (error === null) this.#receive(message);
+          else this.#deny(error);
+        })
+      );
+      await this.#confirm(signal);
+      if (this.#own) this.#link.announce();
+      else this.lifecycle.opened();
+    } catch (error) {
+      this.#drop();
+      if (this.#own) await this.#link.force();
+      throw error;
+    }
+  }
+
+  pause(): void {
+    if (this.#own) this.#link.pause();
+  }
+
+  resume(): void {
+    if (this.#own) this.#link.resume();
+  }
+
+  /** The server sends no more, and what it has sent is here. */
+  async intake(step: Step): Promise<void> {
+    const link = this.#link;
+    for (const subscription of this.#subscriptions) link.interests.leave(subscription);
+    if (!link.up) return;
+    const limits = { timeout: step.remaining() * settlingShare, action: "settle", owner: step.signal };
+    // A server that does not answer is left to the goodbye.
+    await limited(limits, (signal) => link.settled(signal)).catch(() => {});
+  }
+
+  async goodbye(step: Step): Promise<void> {
+    if (this.#own) {
+      const told = await this.#link.goodbye(step);
+      if (!told && !step.signal.aborted) this.lifecycle.lost();
+      return;
+    }
+    const told = this.#link.up && await this.#link.settled(step.signal).then(() => true, () => false);
+    this.#drop();
+    if (!told && !step.signal.aborted) this.lifecycle.lost();
+  }
+
+  async force(): Promise<void> {
+    this.#drop();
+    if (this.#own) await this.#link.force();
+  }
+
+  release(): Promise<void> {
+    return this.force();
+  }
+
+  report(): ReturnType<SubscriptionPeer["report"]> {
+    if (!this.#own) return {};
+    return { connections: this.#link.counts, residue: { sockets: this.#link.sockets } };
+  }
+
+  /** A PING behind the subscriptions: a refusal comes before its answer. After a loss they are made again, and so is it. */
+  async #confirm(signal: AbortSignal): Promise<void> {
+    while (!this.#confirmed) {
+      await this.#link.whenUp(signal);
+      await this.#link.settled(signal).then(() => this.#confirmed = true, (cause: unknown) => {
+        if (signal.aborted) throw cause;
+        if (this.#own && this.#denial === undefined) throw this.#interrupted(cause);
+      });
+      if (this.#denial !== undefined) throw this.#denial;
+    }
+  }
+
+  #interrupted(cause: unknown): ConnectError {
+    const address = this.#link.server;
+    const message = `Cannot subscribe to "${
+      this.#options.topics.join(", ")
+    }": the connection to ${address} was lost`;
+    return new ConnectError(message, { address, cause });
+  }
+
+  #receive(message: Msg): void {
+    this.subscription.deliver(new IncomingMessage(message, this.#respond));
+  }
+
+  readonly #respond = (message: Msg, data: MessageData): void => {
+    const link = this.#link;
+    const reply = message.reply ?? "";
+    const outgoing = new Outgoing("respond to", reply, data, {}, link.maxPayload);
+    if (!link.up) {
+      const text = `Cannot respond to a message of "${message.subject}": there is no connection`;
+      throw new ConnectionLostError(text, { outcome: "not-sent" });
+    }
+    link.wire.writer.publish(outgoing);
+    link.wire.outbox.touch();
+  };
+
+  #deny(error: Error): void {
+    const { topics } = this.#options;
+    const action = `subscribe to "${topics.join(", ")}"`;
+    const denial = error instanceof PermissionViolationError
+      ? denialOf(error, action)
+      : new PeerError(`Cannot ${action}: ${error.message}`, {
+        status: 0,
+        description: error.message,
+        cause: error,
+      });
+    this.#denial ??= denial;
+    if (this.#confirmed) void this.lifecycle.end({ cause: "refused", reason: denial, lost: true });
+  }
+
+  #drop(): void {
+    for (const subscription of this.#subscriptions.splice(0)) this.#link.interests.drop(subscription);
+  }
+
+  #handler(): LinkHandler {
+    return {
+      opened() {},
+      full() {},
+      drain() {},
+      lost() {},
+      denied: (error) => this.lifecycle.fault(denialOf(error, `respond to "${error.subject}"`)),
+      terminal: (error) => {
+        const refused = error instanceof PeerError;
+        void this.lifecycle.end({ cause: refused ? "refused" : "lost", reason: error, lost: true });
+      },
+    };
+  }
+}

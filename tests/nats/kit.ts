@@ -1,0 +1,50 @@
+import { afterEach } from "vitest";
+import type { EndpointEvent } from "../../lib/lifecycle/mod.ts";
+import { connect, type NatsConnection, type NatsOptions } from "../../lib/nats/mod.ts";
+import { type Counted, memoryNetwork, type Network } from "../../lib/net/mod.ts";
+import type { LeakGate } from "../support/leak.ts";
+import { type WatchedNetwork, watchNetwork } from "../support/watch.ts";
+import { type FakeNats, startFakeNats } from "./server.ts";
+
+export { rejection } from "../contracts/bench.ts";
+
+/** A server and its clients, ended after every test. */
+export interface Place {
+  readonly network: WatchedNetwork;
+  readonly server: FakeNats;
+  connect(options?: NatsOptions): Promise<NatsConnection>;
+}
+
+/** Makes a place for each test. Call it after `leakGate`. */
+export function places(
+  gate: LeakGate,
+  make: () => Network & Counted = () => memoryNetwork(),
+): () => Promise<Place> {
+  const ends: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  });
+  return async () => {
+    const network = watchNetwork(gate.watch(make()), () => {});
+    const server = await startFakeNats({ network });
+    ends.push(() => server.close());
+    return {
+      network,
+      server,
+      async connect(options) {
+        const connection = await connect(server.url, { network, reconnect: { min: 5, max: 5 }, ...options });
+        ends.push(() => connection.goodbye({ grace: 0 }));
+        return connection;
+      },
+    };
+  };
+}
+
+/** Its events, from now on. */
+export function watch(connection: NatsConnection): EndpointEvent[] {
+  const events: EndpointEvent[] = [];
+  void (async () => {
+    for await (const event of connection.events()) events.push(event);
+  })();
+  return events;
+}
