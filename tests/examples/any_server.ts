@@ -15,7 +15,8 @@ export async function main(url: string, signal: AbortSignal): Promise<string[]> 
 
   const bills: string[] = [];
   await orders.consume(async (message) => {
-    const price = await connection.request("prices", message.text(), { signal, timeout: 10_000 });
+    // A new subscription may have to wait for its first delivery from RocketMQ.
+    const price = await connection.request("prices", message.text(), { signal, timeout: 60_000 });
     if (bills.push(price.text()) === 2) void orders.goodbye();
   });
   return bills.sort();

@@ -52,7 +52,10 @@ describe("examples", () => {
     try {
       const bills = await anyServer(broker.url, new AbortController().signal);
       expect(bills).toEqual(["bread costs 50", "tea costs 30"]);
-      expect(await broker.goodbye()).toMatchObject({ outcome: "clean", messages: { published: 4, returned: 0 } });
+      expect(await broker.goodbye()).toMatchObject({
+        outcome: "clean",
+        messages: { published: 4, returned: 0 },
+      });
     } finally {
       await broker.goodbye();
     }

@@ -92,7 +92,10 @@ export class PeerProcess {
   /** The last lines that it has said, for people. */
   get said(): string {
     const tail = (title: string, text: string): string => {
-      const lines = text.trimEnd().split("\n");
+      // Of a stack of Java, the frames that tell nothing about the peer.
+      const lines = text.trimEnd().split("\n").filter((line) =>
+        !/^\tat (java|io\.netty|.*remoting)/.test(line)
+      );
       return text === "" ? "" : `--- ${this.name}, ${title} ---\n${lines.slice(-80).join("\n")}\n`;
     };
     return tail("standard output", this.stdout) + tail("standard error", this.stderr);
