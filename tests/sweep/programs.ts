@@ -24,6 +24,8 @@ export interface Program {
   readonly endpoints: Endpoint[];
   /** What `report` was told. */
   readonly results: RunResult[];
+  /** Reports that were begun: an interrupt of the process does not wait for one. */
+  readonly reports: Promise<void>[];
 }
 
 /** What a main does with what `program` has made. */
@@ -43,15 +45,17 @@ export interface Told {
 export function programScenario(main: Main, told: Told): Scenario<Program, void> {
   return {
     restless: true,
-    arrange: (stage) => Promise.resolve({ stage, owned: [], freed: [], endpoints: [], results: [] }),
+    arrange: (stage) =>
+      Promise.resolve({ stage, owned: [], freed: [], endpoints: [], results: [], reports: [] }),
     async act(program, signal, harder) {
       const before = process.exitCode;
       const { by } = told;
-      const report = async (result: RunResult): Promise<void> => {
+      const report = (result: RunResult): Promise<void> => {
         program.stage.step("the report begins");
         program.results.push(result);
-        await delay(10);
-        program.stage.step("the report ends");
+        const reported = delay(10).then(() => program.stage.step("the report ends"));
+        program.reports.push(reported);
+        return reported;
       };
       const never = by === "option" && signal.aborted;
       const options = { signals: [signalName], report, ...(by === "option" ? { signal } : {}) } as const;
@@ -79,7 +83,7 @@ export function programScenario(main: Main, told: Told): Scenario<Program, void>
       expect(program.endpoints.map(({ state }) => state).filter((state) => state !== "closed")).toEqual([]);
       check(program, interrupt, told);
     },
-    end: () => {},
+    end: async ({ reports }) => void await Promise.all(reports),
   };
 }
 
