@@ -2,7 +2,7 @@ import { type EventProtocol, type Packet, withProperties } from "../eventmesh/wi
 import { scalarText } from "../eventmesh/wire/json.ts";
 import { isPropertyName as isFree } from "../eventmesh/wire/properties.ts";
 import { type Envelope, isPropertyName } from "./envelope.ts";
-import { abnormalProperty } from "./refusals.ts";
+import { abnormalProperty, tooLarge } from "./refusals.ts";
 
 /** Properties of a header that say how its body is to be read. */
 const selectors: ReadonlySet<string> = new Set(["protocoltype", "protocolversion", "protocoldesc"]);
@@ -16,12 +16,13 @@ export function hasExtras({ properties }: Packet): boolean {
 /**
  * Properties in the header of a message travel with it, as they do with the runtime: they replace extensions of a
  * CloudEvent, and are replaced by properties of an EventMeshMessage. Returns the body with all of them, or why it cannot
- * have them.
+ * have them: the whole may be larger than the frame it came in.
  */
 export function enclosed(
   packet: Packet,
   protocol: EventProtocol,
   { properties }: Envelope,
+  maxMessageSize: number,
 ): Uint8Array | string {
   const added: Record<string, string> = {};
   for (const name in packet.properties) {
@@ -31,5 +32,6 @@ export function enclosed(
     if (!isFree(name) || protocol === "eventmeshmessage" && Object.hasOwn(properties, name)) continue;
     added[name] = text;
   }
-  return withProperties(protocol, packet.body, added);
+  const body = withProperties(protocol, packet.body, added);
+  return body.length > maxMessageSize ? tooLarge(maxMessageSize) : body;
 }

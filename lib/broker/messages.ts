@@ -66,7 +66,7 @@ function tryPublish({ core, settings }: Session, packet: Packet): string | undef
     if (typeof envelope === "string") return envelope;
     topic = envelope.topic;
     if (extras) {
-      const full = enclosed(packet, protocol, envelope);
+      const full = enclosed(packet, protocol, envelope, settings.maxMessageSize);
       if (typeof full === "string") return full;
       body = full;
     }
@@ -83,7 +83,9 @@ function tryRequest(session: Session, packet: Packet): string | undefined {
   if (packet.bodyLength > settings.maxMessageSize) return tooLarge(settings.maxMessageSize);
   const envelope = readEnvelope(protocol, packet.body);
   if (typeof envelope === "string") return envelope;
-  const body = hasExtras(packet) ? enclosed(packet, protocol, envelope) : packet.body;
+  const body = hasExtras(packet)
+    ? enclosed(packet, protocol, envelope, settings.maxMessageSize)
+    : packet.body;
   if (typeof body === "string") return body;
   const { topic } = envelope;
   const given = propertyOf(envelope, "ttl");

@@ -42,7 +42,7 @@ export class Outlet implements OutboxOwner {
   readonly #transport: Transport;
   readonly #owner: OutletOwner;
   readonly #options: OutletOptions;
-  // Both are given up when all is handed over: few of thousands of sessions have something to say at a time.
+  // Made when there is something to say: few of thousands of idle sessions have.
   #writer: FrameWriter | undefined = undefined;
   #outbox: Outbox | undefined = undefined;
   #stalled: WheelTimer | undefined = undefined;
@@ -60,11 +60,6 @@ export class Outlet implements OutboxOwner {
 
   get #frames(): FrameWriter {
     return this.#writer ??= new FrameWriter(this.#options);
-  }
-
-  /** All is handed over. */
-  onRest(): void {
-    this.#writer = this.#outbox = undefined;
   }
 
   /** The transport asks to wait. */

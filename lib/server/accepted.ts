@@ -38,7 +38,7 @@ export class AcceptedConnection extends LivingEndpoint
   /** The watch for silence. */
   #idle: WheelTimer | undefined = undefined;
   #steps: PhaseSteps | undefined = undefined;
-  /** Only while somebody waits for room. */
+  /** Since somebody had to wait for room. */
   #writer: ChunkWriter | undefined = undefined;
   /** The handler is done. */
   #done = false;
@@ -270,7 +270,9 @@ export class AcceptedConnection extends LivingEndpoint
     this.wire.failReading(() => this.#refuse("unknown"));
     this.closeWriter();
     // A peer that has got everything and answers with a reset has said its goodbye, in its own way.
-    if (this.wire.told || lifecycle.state === "releasing" || lifecycle.state === "closed") return;
+    if (this.wire.told || lifecycle.state === "releasing" || lifecycle.state === "closed") {
+      return lifecycle.ending ? undefined : lifecycle.ask({ cause: "peer-goodbye" });
+    }
     lifecycle.emit({ type: "lost", error });
     if (!lifecycle.ending) return lifecycle.ask({ cause: "lost", reason: error, lost: true });
     lifecycle.lost();

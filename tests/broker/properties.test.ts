@@ -76,6 +76,23 @@ describe.each(["eventmeshmessage", "cloudevents"] as const)("properties of a mes
     },
   );
 
+  it("in the header count towards the size of the message", async () => {
+    await mesh.start({ limits: { maxMessageSize: 2_048 } });
+    const [client, publisher] = [await mesh.subscriber("g", "t"), await mesh.publisher()];
+    const properties = {
+      ...selectors,
+      ...Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`a${i}`, i])),
+    };
+    for (const cmd of ["ASYNC_MESSAGE_TO_SERVER", "REQUEST_TO_SERVER"] as const) {
+      const answer = await publisher.request(cmd, body(protocol), properties);
+      expect(answer).toMatchObject({
+        code: 1,
+        description: expect.stringContaining("exceeds the limit: 2048"),
+      });
+    }
+    expect(await client.settled()).toEqual([]);
+  });
+
   it("that change how data is read do not come in from the header", async () => {
     await mesh.start();
     const [client, publisher] = [await mesh.subscriber("g", "t"), await mesh.publisher()];

@@ -73,4 +73,11 @@ export default [
     put: "protocol",
     tests: properties,
   },
+  {
+    name: "properties of a header do not count towards the size of a message",
+    file: "lib/broker/extras.ts",
+    find: "  return body.length > maxMessageSize ? tooLarge(maxMessageSize) : body;",
+    put: "  return body;",
+    tests: ["tests/broker/properties.test.ts"],
+  },
 ];

@@ -125,4 +125,11 @@ export default [
     put: "void this.connection.goodbye({ reason, grace: 0 });",
     tests: ["tests/broker/hello.test.ts"],
   },
+  {
+    name: "I2: a half-closed connection that is reset never ends",
+    file: "lib/server/accepted.ts",
+    find: '      return lifecycle.ending ? undefined : lifecycle.ask({ cause: "peer-goodbye" });',
+    put: "      return;",
+    tests: ["tests/server/connection_end.test.ts"],
+  },
 ];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { ClosedError } from "../../lib/errors.ts";
 import { leakGate } from "../support/leak.ts";
-import { turns } from "../support/until.ts";
+import { turns, until } from "../support/until.ts";
 import { bytesOf, fixture, fixtures, rejection, rigTest } from "./kit.ts";
-import { pair } from "./pair.ts";
+import { pair, untilDraining } from "./pair.ts";
 
 leakGate();
 
@@ -69,6 +69,22 @@ describe("the end of a connection", () => {
       // Nobody would hear it.
       expect(said).toBe(false);
       expect(await rejection(connection.write(bytesOf("x")))).toBeInstanceOf(ClosedError);
+    }),
+  );
+
+  it(
+    "ends when a peer that has got everything, and has not ended its half, resets",
+    rigTest(fixture.tcp, async (rig) => {
+      const { connection, peer } = await pair(rig, (connection) => {
+        connection.transport.start({ data: () => {}, end: () => {}, drain: () => {} });
+        connection.transport.end();
+        return untilDraining(connection);
+      });
+      peer.polite = false;
+      await until(() => peer.ended, { what: "the FIN of the server" });
+      expect(connection.state).toBe("open");
+      peer.transport.reset();
+      expect(await connection.closed).toMatchObject({ cause: "peer-goodbye" });
     }),
   );
 
