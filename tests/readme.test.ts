@@ -1,13 +1,25 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
 const readme = read("README.md");
 
-/** The code blocks of the README that say which file they are. */
-const examples = [...readme.matchAll(/<!-- (tests\/examples\/\S+) -->\n\n```ts\n([^]*?)```/g)]
-  .map(([, path, code]) => ({ path: path!, code: code! }));
+const pages = readdirSync(new URL("docs/", root)).map((name) => `docs/${name}`);
+
+/** The code blocks of a text that say which file they are. */
+function examplesOf(text: string): { path: string; code: string }[] {
+  return [...text.matchAll(/<!-- (tests\/examples\/\S+) -->\n\n```ts\n([^]*?)```/g)]
+    .map(([, path, code]) => ({ path: path!, code: code! }));
+}
+
+/** Links to files that do not exist. */
+function deadLinks(path: string): string[] {
+  const links = [...read(path).matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, link]) => link!);
+  return links.filter((link) => !existsSync(new URL(link, new URL(path, root))));
+}
+
+const examples = examplesOf(readme);
 
 describe("README", () => {
   it("shows examples", () => {
@@ -20,8 +32,7 @@ describe("README", () => {
   });
 
   it("links to files that exist", () => {
-    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path]) => path!);
-    expect(links.filter((path) => !existsSync(new URL(path, root)))).toEqual([]);
+    expect(deadLinks("README.md")).toEqual([]);
   });
 
   it("names every entry point and every error code", () => {
@@ -31,5 +42,15 @@ describe("README", () => {
     );
     const codes = [...read("lib/errors.ts").matchAll(/"(ERR_[A-Z_]+)"/g)].map(([, code]) => code!);
     expect([...entries, ...codes].filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
+  });
+});
+
+describe.each(pages)("%s", (page) => {
+  it("shows examples as they are", () => {
+    for (const { path, code } of examplesOf(read(page))) expect(code).toBe(read(path));
+  });
+
+  it("links to files that exist", () => {
+    expect(deadLinks(page)).toEqual([]);
   });
 });
