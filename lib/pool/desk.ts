@@ -161,9 +161,13 @@ export class Desk<T extends Endpoint> implements Lender<T>, RosterHost, WaitingH
     waiter.reject(error);
   }
 
-  #isProven({ prover }: Member<T>, asked: Moment): boolean {
+  #isProven({ arriving, prover }: Member<T>, asked: Moment): boolean {
     const { check, probe } = this.settings;
-    return probe === false || prover.proves(asked, check);
+    if (probe === false) return true;
+    // Later than in that turn it is not enough that the question was sent after the call: whoever has waited in the line
+    // may have done so for minutes since, while others had the member, and it may have died under them.
+    if (arriving && prover.answeredAfter(asked)) return true;
+    return check !== "always" && prover.answeredWithin(check);
   }
 
   #offer(waiter: Waiter<T>, member: Member<T>): void {

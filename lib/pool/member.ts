@@ -44,6 +44,8 @@ export class Member<T extends Endpoint> {
   exclusive = false;
   /** It has been handed out. */
   served = false;
+  /** It is being handed out for the first time, in the very turn in which it was opened. */
+  arriving = true;
   readonly #host: MemberHost<T>;
   #retired: { readonly why: Retirement; readonly reason: unknown } | undefined = undefined;
   /** Its end was asked for here. */
@@ -133,7 +135,9 @@ export class Member<T extends Endpoint> {
    */
   retire(why: Retirement, given?: unknown): void {
     if (this.#retired !== undefined || this.#gone) return;
-    const reason = given ?? new ClosedError(`The member is replaced: ${words[why]}`, { state: "retired" });
+    // `undefined` alone is no reason that a signal can carry.
+    const replaced = `The member is replaced: ${words[why]}`;
+    const reason = given === undefined ? new ClosedError(replaced, { state: "retired" }) : given;
     this.#retired = { why, reason };
     this.busy();
     this.#host.tell(this, { change: "retired", why, error: reason });

@@ -54,6 +54,8 @@ export class Opener<T extends Endpoint> {
   #notBefore = -Infinity;
   #refused: { readonly error: unknown } | undefined = undefined;
   #stopped = false;
+  /** End the waits of attempts that have not begun. */
+  readonly #pauses: Set<() => void> = new Set();
   /** The last failure, while it is the last thing that has happened. */
   failure: unknown = undefined;
 
@@ -127,6 +129,7 @@ export class Opener<T extends Endpoint> {
     this.#refused = undefined;
     this.#failures = this.#flaps = 0;
     this.#notBefore = -Infinity;
+    for (const wake of [...this.#pauses]) wake();
     this.adjust();
   }
 
@@ -164,6 +167,8 @@ export class Opener<T extends Endpoint> {
         }
         this.#failures = 0;
         this.failure = undefined;
+        // Somebody was let in after all.
+        this.#refused = undefined;
         this.#openings.delete(opening);
         host.opened(id, endpoint, began);
         return;
@@ -219,16 +224,15 @@ export class Opener<T extends Endpoint> {
     await undefined;
     while (!signal.aborted && now() < this.#notBefore) {
       await new Promise<void>((resolve) => {
-        const link = onAbort(signal, () => {
+        const wake = (): void => {
+          this.#pauses.delete(wake);
+          link.unlink();
           timer.cancel();
           resolve();
-        });
-        const timer = this.#host.wheel.add(this.#notBefore - now(), {
-          onDeadline: () => {
-            link.unlink();
-            resolve();
-          },
-        });
+        };
+        const link = onAbort(signal, wake);
+        const timer = this.#host.wheel.add(this.#notBefore - now(), { onDeadline: wake });
+        this.#pauses.add(wake);
       });
     }
   }

@@ -63,7 +63,7 @@ export interface PoolOptions<T extends Endpoint> {
   readonly handover?: number | undefined;
   /** Calls of `acquire` that may wait at a time; more are refused with an OverflowError. @default {10_000} */
   readonly maxWaiting?: number | undefined;
-  /** Told of everything that happens to members, with the member once it is open. What it throws is contained. */
+  /** Told of everything that happens to members, with the member once it is open. What it throws or rejects with is contained. */
   readonly onMember?: ((news: MemberNews, member: T | undefined) => void) | undefined;
   /** Governs the life of the pool: its abort begins the goodbye, with that reason. */
   readonly signal?: AbortSignal | undefined;

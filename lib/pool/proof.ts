@@ -75,10 +75,14 @@ export class Prover {
     }
   }
 
-  /** Whether who asked at that moment needs no other proof. */
-  proves(asked: Moment, check: "always" | number): boolean {
-    if (this.#proven.turn > asked.turn) return true;
-    return check !== "always" && now() - this.#proven.time <= check;
+  /** The last question that was answered had been sent after that moment. */
+  answeredAfter(asked: Moment): boolean {
+    return this.#proven.turn > asked.turn;
+  }
+
+  /** The last question that was answered had been sent no longer ago than so many milliseconds. */
+  answeredWithin(limit: number): boolean {
+    return now() - this.#proven.time <= limit;
   }
 }
 

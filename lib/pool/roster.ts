@@ -120,6 +120,7 @@ export class Roster<T extends Endpoint> implements MemberHost<T>, OpenerHost<T> 
     member.start(maxAge * (0.9 + 0.2 * Math.random()));
     this.unused(member);
     this.#host.changed();
+    member.arriving = false;
   }
 
   failed(error: unknown): void {
@@ -170,7 +171,9 @@ export class Roster<T extends Endpoint> implements MemberHost<T>, OpenerHost<T> 
     if (this.#lifecycle.state === "closed") return;
     this.#lifecycle.emit({ type: "member", ...told }, levelOf(told));
     try {
-      this.settings.onMember?.(told, endpoint);
+      const done: unknown = this.settings.onMember?.(told, endpoint);
+      // An async function is one that returns nothing, as far as its type tells.
+      if (done !== undefined) Promise.resolve(done).catch((error: unknown) => this.fault(error));
     } catch (error) {
       this.fault(error);
     }

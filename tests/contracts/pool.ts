@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { TimeoutError } from "../../lib/errors.ts";
+import { turns } from "../support/until.ts";
 import { poolEndContract } from "./pool_end.ts";
 import { type AnyMember, listen, type PoolFixture, poolTests, ready } from "./pool_kit.ts";
 import { poolOpeningContract } from "./pool_opening.ts";
@@ -67,6 +68,31 @@ function healthContract(
       }
     }),
   );
+
+  for (const mode of ["exclusive", "shared"] as const) {
+    it(
+      `P1: hands out none to the next in the line that froze while the one before had it (${mode})`,
+      test(async (bench) => {
+        const pool = bench.pool({ min: 1, max: 1, shares: 1 });
+        await bench.ready(pool, 1);
+        const first = await bench.acquire(pool, { mode });
+        const frozen = first.value;
+        const [second, third] = [pool.acquire({ mode }), pool.acquire({ mode })];
+        await turns(2);
+        await first.release();
+        const holder = await bench.wait(second, "the second one to be served");
+        expect(holder.value, "asked after all of them had come").toBe(frozen);
+        await bench.done(bench.world.freeze());
+        await bench.pass(20);
+        await holder.release();
+        await bench.until(() => pool.inspect().counters.unanswered === 1, "the question");
+        bench.world.thaw();
+        const lease = await bench.wait(third, "the third one to be served");
+        expect(lease.value, "the one that has frozen").not.toBe(frozen);
+        await bench.wait(bench.world.use(lease.value), "the server to confirm");
+      }),
+    );
+  }
 
   if (swallow) {
     it(

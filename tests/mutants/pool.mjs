@@ -25,6 +25,13 @@ export default [
     tests: proof,
   },
   {
+    name: "P1: a member that comes back goes to the next in the line without being asked",
+    file: "lib/pool/desk.ts",
+    find: "    if (arriving && prover.answeredAfter(asked)) return true;",
+    put: "    if (prover.answeredAfter(asked)) return true;",
+    tests: contract,
+  },
+  {
     name: "P1: what was used a moment ago is not asked",
     file: "lib/pool/options.ts",
     find: '    "always",\n  ),\n  probeTimeout',
@@ -48,8 +55,8 @@ export default [
   {
     name: "P2: a wait for a new member does not end when it is open",
     file: "lib/pool/roster.ts",
-    find: "    this.unused(member);\n    this.#host.changed();\n  }\n\n  failed",
-    put: "    this.unused(member);\n  }\n\n  failed",
+    find: "    this.unused(member);\n    this.#host.changed();\n    member.arriving = false;",
+    put: "    this.unused(member);\n    member.arriving = false;",
     tests: contract,
   },
   {
@@ -223,6 +230,13 @@ export default [
     tests: contract,
   },
   {
+    name: "P14: a retry lets the attempt that waits go on waiting",
+    file: "lib/pool/opener.ts",
+    find: "    for (const wake of [...this.#pauses]) wake();\n",
+    put: "",
+    tests: ["tests/pool/opener.test.ts"],
+  },
+  {
     name: "P14: a member whose credentials are refused goes on for ever",
     file: "lib/pool/roster.ts",
     find:
@@ -247,8 +261,8 @@ export default [
   {
     name: "P16: the hook is not told",
     file: "lib/pool/roster.ts",
-    find: "      this.settings.onMember?.(told, endpoint);\n",
-    put: "",
+    find: "= this.settings.onMember?.(told, endpoint);",
+    put: "= undefined;",
     tests: contract,
   },
   {

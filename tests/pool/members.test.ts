@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ClosedError } from "../../lib/errors.ts";
 import { createScope } from "../../lib/lifecycle/mod.ts";
 import { createPool } from "../../lib/pool/mod.ts";
+import { watchUnhandled } from "../support/unhandled.ts";
 import { turns } from "../support/until.ts";
 import { type AnyMember, bench, endBenches, listen, MemoryServer, ready, rejection } from "./kit.ts";
 
@@ -230,6 +231,44 @@ describe("what a pool tells", () => {
     const events = listen(pool);
     await wait(pool.acquire());
     expect(events).toContainEqual(expect.objectContaining({ type: "fault", level: "error" }));
+  });
+
+  it("reaches a hook that rejects, and nobody suffers for it", async () => {
+    const unhandled = watchUnhandled();
+    try {
+      const error = new Error("a mistake in a hook");
+      const { pass, pool, wait } = bench({
+        min: 1,
+        onMember: async ({ change }) => {
+          await Promise.resolve();
+          if (change === "opened") throw error;
+        },
+      });
+      const events = listen(pool);
+      await wait(pool.acquire());
+      await pass(10);
+      expect(events).toContainEqual(expect.objectContaining({ type: "fault", level: "error", error }));
+      expect(unhandled.errors).toEqual([]);
+    } finally {
+      unhandled.end();
+    }
+  });
+
+  it("is the reason that somebody gave, whatever it is", async () => {
+    const { pool, wait } = bench({ min: 1 });
+    const events = listen(pool);
+    for (const reason of [null, 0, "", false]) {
+      const lease = await wait(pool.acquire());
+      const member = lease.value;
+      await lease.discard(reason);
+      expect((await wait(member.closed)).reason).toBe(reason);
+      expect(events.filter((event) => event.type === "member" && event.change === "retired").at(-1))
+        .toMatchObject({ why: "discarded", error: reason });
+    }
+    const lease = await wait(pool.acquire());
+    const member = lease.value;
+    await lease.discard();
+    expect((await wait(member.closed)).reason).toBeInstanceOf(ClosedError);
   });
 
   it("is plain data at any moment", async () => {

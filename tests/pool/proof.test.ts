@@ -140,6 +140,54 @@ describe("the proof of a member", () => {
     expect(ready(pool)).toBe(1);
   });
 
+  it("from before somebody who waited ahead has left is none for those behind", async () => {
+    const { pool, server, pass, wait } = bench({ min: 1, max: 1, probeTimeout: 300 });
+    const lease = await wait(pool.acquire());
+    const abort = new AbortController();
+    // The question for the first one is sent when all three have come.
+    const first = pool.acquire();
+    const alone = rejection(pool.acquire({ mode: "exclusive", signal: abort.signal }));
+    const behind = pool.acquire();
+    const frozen = (await wait(first)).value;
+    server.deaf.add(frozen);
+    await pass(6_000);
+    abort.abort("enough");
+    expect(await wait(alone)).toBe("enough");
+    await lease.release();
+    expect((await wait(behind)).value).not.toBe(frozen);
+    expect(pool.inspect().counters.unanswered).toBe(1);
+  });
+
+  it("is one question for all that come back in one tick, and those that come back meanwhile share the next", async () => {
+    const { pool, wait } = bench({ min: 1, max: 1, shares: 50 });
+    const leases = await wait(Promise.all(Array.from({ length: 50 }, () => pool.acquire())));
+    const line = Array.from({ length: 50 }, () => pool.acquire());
+    const before = pool.inspect().counters.probes;
+    for (const lease of leases.slice(0, 25)) await lease.release();
+    for (const lease of leases.slice(25)) void lease.release();
+    await wait(Promise.all(line));
+    expect(pool.inspect().counters.probes - before).toBeLessThanOrEqual(15);
+  });
+
+  it("is as old as the option says for those in the line too, and no older", async () => {
+    const { pool, server, pass, wait } = bench({ min: 1, max: 1, check: 1_000, probeTimeout: 300 });
+    const mode = "exclusive";
+    const first = await wait(pool.acquire({ mode }));
+    await pass(1_500);
+    const line = [pool.acquire({ mode }), pool.acquire({ mode }), pool.acquire({ mode })];
+    await first.release();
+    const second = await wait(line[0]!);
+    await pass(500);
+    await second.release();
+    const third = await wait(line[1]!);
+    expect(pool.inspect().counters.probes, "it was young enough").toBe(1);
+    const frozen = third.value;
+    server.deaf.add(frozen);
+    await pass(1_000);
+    await third.release();
+    expect((await wait(line[2]!)).value).not.toBe(frozen);
+  });
+
   it("ends a call with the time limit of the call when nobody answers", async () => {
     const { pool, server, wait } = bench({ openTimeout: 1_000 });
     await wait(pool.acquire());
