@@ -3,7 +3,7 @@ import type { Outgoing } from "./outgoing.ts";
 import { type Packet, peekEventId } from "./wire/mod.ts";
 
 /**
- * Tells which publish an acknowledgement is for.
+ * Tells which publish an acknowledgement of one server is for, on whichever session it comes.
  *
  * The runtimes 1.10 to 1.12 take its `seq` from where the latest publish of any client has left its own
  * (`MessageTransferProcessor`, one object for all). Of two that overlap the later is named twice and the earlier never,
@@ -11,17 +11,14 @@ import { type Packet, peekEventId } from "./wire/mod.ts";
  * better: it is the event that was stored, whose id is the `seq` of an `eventmeshmessage`, or the id of a CloudEvent.
  */
 export class Confirmations {
+  readonly server: string;
   readonly #publishes: Pick<Exchange<Outgoing, void>, "find">;
   /** A body of this server has named a publish of ours; from then on one that names none is for another client. */
   #named = false;
 
-  constructor(publishes: Pick<Exchange<Outgoing, void>, "find">) {
+  constructor(server: string, publishes: Pick<Exchange<Outgoing, void>, "find">) {
+    this.server = server;
     this.#publishes = publishes;
-  }
-
-  /** Another server may write other bodies. */
-  reset(): void {
-    this.#named = false;
   }
 
   /** Sequence number of the publish; NaN when it is none of ours. */

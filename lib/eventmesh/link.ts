@@ -1,6 +1,8 @@
 import { delay } from "@std/async/delay";
 import { ConnectError, ConnectionLostError, PeerError } from "../errors.ts";
 import { backoffDelay } from "../flow/backoff.ts";
+import { abortable } from "../lifecycle/abort.ts";
+import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import type { ConnectionCounts } from "../lifecycle/farewell.ts";
 import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
@@ -48,6 +50,8 @@ export interface LinkOptions {
 const attemptTimeout = 5_000;
 /** A session that lives shorter counts as another failure: a server that lets us in only to drop us is not pestered. */
 const steady = 1_000;
+/** Milliseconds after a renewal that failed before the next is tried. */
+const renewalPause = 10_000;
 
 /**
  * One logical connection to one of several servers: it makes sessions, one after the other, and never holds more than
@@ -69,6 +73,14 @@ export class Link {
   #session: Session | undefined = undefined;
   /** The session whose server has said goodbye, while its successor is sought. */
   #moving: Session | undefined = undefined;
+  /** The renewal whose session is sought, and why the session that it is to replace was lost meanwhile. */
+  #renewal: { readonly session: Session; loss: Error | undefined } | undefined = undefined;
+  /** Not before, in the time of `now`. */
+  #renewable = -Infinity;
+  /** There while a renewed session is being left; resolved when the one after it is to be renewed as well. */
+  #parting: Deferred<void> | undefined = undefined;
+  /** The session that is renewed once that is over. */
+  #due: Session | undefined = undefined;
   /** How the last one ended. */
   #last: SessionEnd | undefined = undefined;
   #forced = false;
@@ -149,33 +161,58 @@ export class Link {
     await Promise.all(this.#held().map((session) => session.closed));
   }
 
-  /** Leaves the session in use for a fresh one at the same server; where that cannot be had, it stays. */
+  /**
+   * Leaves the session in use for a fresh one at the same server; where that cannot be had, it stays. One renewed session
+   * is being left at a time: the next renewal waits for it.
+   */
   renew(): void {
     const session = this.#session;
     const { lifecycle } = this.#options;
     if (session === undefined || this.#moving !== undefined) return;
-    if (lifecycle.ending || this.#stop.signal.aborted) return;
+    if (lifecycle.ending || this.#stop.signal.aborted || now() < this.#renewable) return;
+    if (this.#parting !== undefined) {
+      this.#due = session;
+      this.#parting.resolve();
+      return;
+    }
     this.#moving = session;
+    this.#renewal = { session, loss: undefined };
     this.#age(session);
-    this.#begin(this.#renew(session));
+    this.#begin(this.#renew(session, this.#renewal));
   }
 
-  async #renew(session: Session): Promise<void> {
-    const { handler, lifecycle, route } = this.#options;
-    const { signal } = this.#stop;
-    const next = await this.#succeed(route.current);
+  async #renew(session: Session, renewal: { readonly loss: Error | undefined }): Promise<void> {
+    const next = await this.#succeed(this.#options.route.current);
     if (next === "over") return;
+    this.#renewal = undefined;
     this.#moving = undefined;
     const there = session === this.#session;
     if (next === undefined) {
-      if (!there) await this.#reconnect(lossOf(undefined, session.server.text));
+      this.#renewable = now() + renewalPause;
+      if (!there) await this.#reconnect(renewal.loss ?? lossOf(undefined, session.server.text));
       else if (session.dismissal !== undefined) this.#leaving(session, session.dismissal);
       return;
     }
     if (there) this.#retiring.add(session);
     this.#adopt(next);
-    if (!there) return;
-    await leaveSession(session, signal, () => handler.quiet(session), (error) => lifecycle.fault(error));
+    if (there) await this.#part(session);
+  }
+
+  /**
+   * Leaves a renewed session. What is never answered there is why it was renewed: that runs to its own time limit, and is
+   * no fault. Where the next renewal waits for that, it gets no longer than with any session that is left.
+   */
+  async #part(session: Session): Promise<void> {
+    const { handler } = this.#options;
+    const { signal } = this.#stop;
+    const parting = this.#parting = deferred();
+    const settled = Promise.race([handler.quiet(session), session.closed, parting.promise]);
+    await abortable(settled, signal).catch(() => {});
+    await leaveSession(session, signal, () => handler.quiet(session), () => {});
+    this.#parting = undefined;
+    const due = this.#due;
+    this.#due = undefined;
+    if (due !== undefined && due === this.#session) this.renew();
   }
 
   #held(): Session[] {
@@ -240,6 +277,12 @@ export class Link {
       lifecycle.emit({ type: "lost", error: cause }, orderly ? "info" : "warn");
     }
     handler.lost(session, cause);
+    if (this.#renewal?.session === session && !this.#stop.signal.aborted) {
+      // Its successor is sought already, but for now there is none.
+      this.#renewal.loss = cause;
+      if (this.#options.context.options.reconnect === false) handler.terminal(cause);
+      else lifecycle.reconnecting();
+    }
     if (retired || this.#moving === session || this.#stop.signal.aborted) return;
     this.#age(session);
     this.#begin(this.#reconnect(cause));

@@ -46,7 +46,10 @@ export class Publisher {
   readonly #composer: Composer;
   readonly #answerer: Answerer;
   readonly #publishes: Exchange<Outgoing, void>;
-  readonly #confirmations: Confirmations;
+  /** Those of the server of the newest session. */
+  #confirmations: Confirmations | undefined = undefined;
+  /** A session that is being left is still judged by what is known of its own server. */
+  readonly #judges: WeakMap<Session, Confirmations> = new WeakMap();
   readonly #requests: Exchange<OutgoingRequest, Message>;
   readonly #recommendations: Exchange<undefined, RedirectInfo | undefined>;
   readonly #pings: Exchange<undefined, undefined>;
@@ -70,7 +73,6 @@ export class Publisher {
       onOvertaken: () => this.#link.renew(),
       write: (seq, { template, body }) => this.#session!.sendTemplated(template, seq, body),
     });
-    this.#confirmations = new Confirmations(this.#publishes);
     this.#requests = new Exchange({
       ...shared,
       describe: ({ topic }) => `request an answer of "${topic}"`,
@@ -207,7 +209,9 @@ export class Publisher {
       packet: (packet, session) => this.#packet(packet, session),
       opened: (session) => {
         this.#session = session;
-        this.#confirmations.reset();
+        this.#judges.set(session, this.#confirmationsAt(session.server.text));
+        // Held, as a window that grows lets go of what waits, which would count for the session before.
+        this.#publishes.hold();
         this.#publishes.window = this.#context.options.window ?? advertisedWindow(session);
         each((exchange) => exchange.open(session.epoch));
       },
@@ -228,11 +232,19 @@ export class Publisher {
     };
   }
 
+  /** Another server may write other bodies. */
+  #confirmationsAt(server: string): Confirmations {
+    if (this.#confirmations?.server !== server) {
+      this.#confirmations = new Confirmations(server, this.#publishes);
+    }
+    return this.#confirmations;
+  }
+
   #packet(packet: Packet, session: Session): void {
     switch (packet.command) {
       case "ASYNC_MESSAGE_TO_SERVER_ACK":
       case "BROADCAST_MESSAGE_TO_SERVER_ACK":
-        settle(this.#publishes, packet, () => undefined, this.#confirmations.seqOf(packet));
+        settle(this.#publishes, packet, () => undefined, this.#judges.get(session)?.seqOf(packet) ?? NaN);
         break;
       case "RESPONSE_TO_CLIENT":
         this.#answerer.acknowledge(packet, "RESPONSE_TO_CLIENT_ACK", session);

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { PeerError } from "../../../lib/errors.ts";
 import type { FakeRequest } from "../../support/fake_request.ts";
 import type { FakeServer } from "../../support/fake_server.ts";
-import { clientGate, failure, pair, partClean, settled } from "./kit.ts";
+import { until } from "../../support/until.ts";
+import { client, clientGate, failure, fake, pair, partClean, settled } from "./kit.ts";
 
 clientGate();
 
@@ -64,6 +65,56 @@ describe.each(protocols)("the acknowledgement of one of several publishes, of pr
     await partClean(connection);
   });
 
+  it("confirms nothing of another client on a session that is left, nor on the fresh one", async () => {
+    const { server, connection } = await pair({ protocol, window: 4 });
+    const never: FakeRequest[] = [];
+    server.on("ASYNC_MESSAGE_TO_SERVER", (request) => {
+      if (never.length < 2) never.push(request);
+      else acknowledge(request, request);
+    });
+    server.hold("HELLO_REQUEST");
+    const publishes = ["a", "b"].map((text) => connection.publish("orders", text));
+    for (let i = 0; i < 48; i++) await connection.publish("orders", `answered ${i}`);
+    await server.saw("HELLO_REQUEST", 2);
+    server.release("HELLO_REQUEST");
+    await until(() => server.sessions.length === 2 && connection.state === "open", {
+      what: "a fresh session",
+    });
+    await connection.ping();
+    await confirmsNoForeign(protocol, never[0]!, publishes[0]!);
+    server.hold("ASYNC_MESSAGE_TO_SERVER");
+    const fresh = connection.publish("orders", "c");
+    await until(() => server.of("ASYNC_MESSAGE_TO_SERVER").at(-1)!.text === "c", {
+      what: "the last publish",
+    });
+    const c = server.last("pub").of("ASYNC_MESSAGE_TO_SERVER").at(-1)!;
+    await confirmsNoForeign(protocol, c, fresh);
+    for (const request of [...never, c]) acknowledge(request, request);
+    await Promise.all([...publishes, fresh]);
+    await partClean(connection);
+  });
+
+  it("judges a session that is left for another server by what is known of its own", async () => {
+    const [one, other] = [await fake(), await fake()];
+    const connection = await client(one, { protocol });
+    const publishes = ["a", "b"].map((text) => connection.publish("orders", text));
+    const [a, b] = await held(one, 2);
+    acknowledge(a!, a!);
+    await publishes[0];
+    one.last("pub").redirect(other);
+    await other.saw("HELLO_REQUEST");
+    await until(async () => {
+      await connection.ping();
+      return other.of("HEARTBEAT_REQUEST").length > 0;
+    }, { what: "moved" });
+    await connection.publish("orders", "stored there without an id");
+    expect(other.of("ASYNC_MESSAGE_TO_SERVER")).toHaveLength(1);
+    await confirmsNoForeign(protocol, b!, publishes[1]!);
+    acknowledge(b!, b!);
+    await publishes[1];
+    await partClean(connection);
+  });
+
   it("tells two publishes apart that have one id", async () => {
     const { server, connection } = await pair({ protocol });
     const publishes = ["a", "b"].map((text) => connection.publish("orders", text, { id: "one" }));
@@ -105,6 +156,16 @@ describe.each(protocols)("the acknowledgement of one of several publishes, of pr
     await partClean(connection);
   });
 });
+
+/** An acknowledgement for another client, with the `seq` of a publish of ours, says nothing about that one. */
+async function confirmsNoForeign(
+  protocol: typeof protocols[number],
+  request: FakeRequest,
+  publishing: Promise<void>,
+): Promise<void> {
+  request.reply({}, stored(protocol === "cloudevents" ? "8a2f1c" : "1234567890"));
+  expect(await settled(publishing)).toBe(false);
+}
 
 /** Publishes that wait for their acknowledgement; called in the turn in which they are made. */
 function held(server: FakeServer, count: number): Promise<FakeRequest[]> {
