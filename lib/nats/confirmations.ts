@@ -46,7 +46,7 @@ export class Confirmations {
     this.#handler = handler;
   }
 
-  /** A message was written. Without a number nobody waits for it. */
+  /** A message was written, as a frame of so many bytes. Without a number nobody waits for it. */
   written(seq: number | undefined, bytes: number): void {
     this.bytes += bytes;
     this.#batchBytes += bytes;

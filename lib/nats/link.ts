@@ -359,8 +359,9 @@ export class Link {
         return;
       } catch (failure) {
         if (signal.aborted) return;
-        refusals = failure instanceof PeerError ? refusals + 1 : 0;
-        // Refused by all of them, and more than once: other credentials are what it takes.
+        // Servers that are not there say nothing: they do not take back what the others have said.
+        if (failure instanceof PeerError) refusals++;
+        // Refused more often than there are servers: other credentials are what it takes.
         if (refusals > this.protocol.servers.length()) return handler.terminal(failure as PeerError);
         error = failure;
       }

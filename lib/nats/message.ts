@@ -1,4 +1,5 @@
 import type { Msg } from "@nats-io/nats-core/internal";
+import { ProtocolError } from "../errors.ts";
 import type { MessageData } from "../messaging/connection.ts";
 import type { MessageSource } from "../messaging/message.ts";
 import { messageId } from "./headers.ts";
@@ -35,8 +36,9 @@ export class IncomingMessage implements MessageSource {
     return this.#respond !== refuse && (this.raw.reply ?? "") !== "";
   }
 
+  /** All that is held for it: subject, reply subject, headers and payload. */
   get size(): number {
-    return this.raw.data.byteLength;
+    return (this.raw as Msg & Sized).size();
   }
 
   data(): Uint8Array {
@@ -53,9 +55,28 @@ export class IncomingMessage implements MessageSource {
   }
 }
 
-/** Nobody is subscribed to what was asked. */
+/** A member of the official client's messages that its types leave out. */
+interface Sized {
+  size(): number;
+}
+
+/**
+ * Nobody is subscribed to what was asked.
+ *
+ * @throws {ProtocolError} its headers cannot be read.
+ */
 export function saysNoResponders(message: Msg): boolean {
-  return message.data.byteLength === 0 && message.headers?.code === 503;
+  return message.data.byteLength === 0 && headersOf(message)?.code === 503;
+}
+
+/** The client reads headers when they are asked for, and throws what it has against them: that is up to the peer. */
+function headersOf(message: Msg): Msg["headers"] {
+  try {
+    return message.headers;
+  } catch (cause) {
+    const text = `Cannot read the headers of a message of "${message.subject}": ${(cause as Error).message}`;
+    throw new ProtocolError(text, { offset: 0, cause });
+  }
 }
 
 function refuse(): void {
@@ -65,7 +86,8 @@ function refuse(): void {
 const none: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Headers with several values are lists of them, as in HTTP. */
-function propertiesOf({ headers }: Msg): Readonly<Record<string, string>> {
+function propertiesOf(message: Msg): Readonly<Record<string, string>> {
+  const headers = headersOf(message);
   if (headers === undefined) return none;
   return Object.fromEntries([...headers].map(([name, values]) => [name, values.join(", ")]));
 }

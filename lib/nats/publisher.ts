@@ -39,6 +39,8 @@ export class Publisher {
   #full = false;
   #stopped = false;
   #seq = 0;
+  /** Lost messages that a flush has told of. */
+  #told = 0;
 
   constructor(options: ResolvedOptions, wheel: TimerWheel, lifecycle: Lifecycle, link: () => Link) {
     this.#options = options;
@@ -96,8 +98,7 @@ export class Publisher {
         `Cannot ${action}: ${this.#confirmations.bytes} bytes are not confirmed, ${windowBytes} may be`;
       throw new OverflowError(message, { capacity: windowBytes });
     }
-    this.#put(outgoing);
-    this.#confirmations.written(undefined, outgoing.size);
+    this.#confirmations.written(undefined, this.#put(outgoing));
     this.#regulate();
   }
 
@@ -110,7 +111,21 @@ export class Publisher {
   }
 
   async flush(options: OperationOptions): Promise<void> {
-    await this.#pings.submit("flush", resolveOperation(options, 20_000));
+    const submit = resolveOperation(options, 20_000);
+    const { lost } = this.#confirmations.unconfirmed;
+    const since = lost - this.#told;
+    if (since > 0 && !this.#stopped && submit.signal?.aborted !== true) {
+      this.#told = lost;
+      const message = `Cannot flush: ${since} unconfirmed messages were lost with an earlier connection`;
+      throw new ConnectionLostError(message, { outcome: "unknown" });
+    }
+    try {
+      await this.#pings.submit("flush", submit);
+    } catch (error) {
+      // This is how its caller learns of what was lost together with it.
+      if (error instanceof ConnectionLostError) this.#told = this.#confirmations.unconfirmed.lost;
+      throw error;
+    }
   }
 
   async ping(options: OperationOptions): Promise<number> {
@@ -122,12 +137,15 @@ export class Publisher {
 
   opened(epoch: number): void {
     this.#full = false;
+    // As it is in an exchange that opens: what is written in the midst of that is regulated from there.
+    this.#writable = true;
     for (const exchange of this.#exchanges) exchange.open(epoch);
   }
 
   full(): void {
     this.#full = true;
-    for (const exchange of this.#exchanges) exchange.writable = false;
+    for (const exchange of this.#exchanges) if (exchange !== this.#publishes) exchange.writable = false;
+    this.#regulate();
   }
 
   drain(): void {
@@ -197,16 +215,19 @@ export class Publisher {
   #write(seq: number, outgoing: Outgoing): void {
     // The server that we are connected to now may take less than the one before.
     outgoing.check("publish to", this.#link().maxPayload);
-    this.#put(outgoing);
-    this.#confirmations.written(seq, outgoing.size);
+    this.#confirmations.written(seq, this.#put(outgoing));
     this.#regulate();
   }
 
-  #put(outgoing: Outgoing): void {
+  /** Returns the bytes of the frame: a message without a body takes room, too. */
+  #put(outgoing: Outgoing): number {
     const { writer, outbox } = this.#link().wire;
     outgoing.written = true;
+    const before = writer.length;
     writer.publish(outgoing);
+    const bytes = writer.length - before;
     outbox.touch();
+    return bytes;
   }
 
   /** The window in bytes: what is beyond it waits. */

@@ -1,15 +1,19 @@
-import { TimeoutError } from "../errors.ts";
+import { OverflowError, TimeoutError } from "../errors.ts";
 import { type AbortLink, onAbort } from "../lifecycle/abort.ts";
 import { type Deferred, deferred, ignoreRejection } from "../lifecycle/deferred.ts";
 import { checkDuration } from "../lifecycle/timer.ts";
 import type { TimerWheel, WheelTimer } from "../lifecycle/wheel.ts";
 import type { MessageData } from "../messaging/connection.ts";
-import type { Message } from "../messaging/message.ts";
+import type { DeliveredMessage, Message } from "../messaging/message.ts";
 import type { NatsRequestManyOptions } from "./api.ts";
 import { checkObject, checkSignal, wrong } from "./options.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Gatherer } from "./requests.ts";
+
+/** Replies, and bytes of them, that are held for a loop that is slower than they come. */
+const capacity = 1_000;
+const capacityBytes = 16 * 1_024 * 1_024;
 
 /** What is asked of many. */
 export interface ManyRequest {
@@ -50,7 +54,8 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
   readonly topic: string;
   readonly #limits: Limits;
   readonly #wheel: TimerWheel;
-  readonly #held: Message[] = [];
+  readonly #held: DeliveredMessage[] = [];
+  #heldBytes = 0;
   readonly #stop = new AbortController();
   #left: number;
   #waiting: Deferred<IteratorResult<Message>> | undefined = undefined;
@@ -74,7 +79,7 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
       return;
     }
     if (signal !== undefined) this.#link = onAbort(signal, (reason) => this.#end({ reason }));
-    this.#timer = wheel.add(limits.timeout, { onDeadline: () => this.#end(undefined) });
+    this.#timer = wheel.add(limits.timeout, { onDeadline: () => this.#expired(outgoing) });
     const { reply, leave } = publisher.requests.gather(this);
     this.#leave = leave;
     outgoing.reply = reply;
@@ -87,9 +92,14 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
     ignoreRejection(sent);
   }
 
-  reply(message: Message): void {
+  reply(message: DeliveredMessage): void {
     if (this.#ended) return;
+    const { size } = message.source;
+    // One that is larger than all the room has it for itself.
+    const room = this.#held.length < capacity && this.#heldBytes + size <= capacityBytes;
+    if (!room && this.#held.length > 0) return this.fail(this.#overflow());
     this.#held.push(message);
+    this.#heldBytes += size;
     this.#serve();
     if (--this.#left === 0) return this.#end(undefined);
     if (this.#limits.stall === Infinity) return;
@@ -112,7 +122,7 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
   }
 
   return(): Promise<IteratorResult<Message>> {
-    this.#held.length = 0;
+    this.#held.length = this.#heldBytes = 0;
     this.#error = undefined;
     this.#end(undefined);
     return Promise.resolve({ done: true, value: undefined });
@@ -129,10 +139,28 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
     if (message === undefined && !this.#ended) return;
     this.#waiting = undefined;
     const error = this.#error;
-    if (message !== undefined) return waiting.resolve({ done: false, value: message });
+    if (message !== undefined) {
+      this.#heldBytes -= message.source.size;
+      return waiting.resolve({ done: false, value: message });
+    }
     this.#error = undefined;
     if (error !== undefined) waiting.reject(error.reason);
     else waiting.resolve({ done: true, value: undefined });
+  }
+
+  #overflow(): OverflowError {
+    const text = this.#held.length < capacity ? `${capacityBytes} bytes` : `${capacity} replies`;
+    return new OverflowError(`Cannot hold more than ${text} of "${this.topic}": the loop is slower`, {
+      capacity: this.#held.length < capacity ? capacityBytes : capacity,
+    });
+  }
+
+  /** No answer is an answer, unless nobody was asked. */
+  #expired(outgoing: Outgoing): void {
+    if (outgoing.written) return this.#end(undefined);
+    const { timeout } = this.#limits;
+    const message = `Cannot request answers of "${this.topic}": it could not be sent within ${timeout} ms`;
+    this.fail(new TimeoutError(message, { timeout, outcome: "not-sent" }));
   }
 
   #end(error: { readonly reason: unknown } | undefined): void {

@@ -14,7 +14,7 @@ import type { Outgoing } from "./outgoing.ts";
 /** Whoever waits for the replies of many. */
 export interface Gatherer {
   readonly topic: string;
-  reply(message: Message): void;
+  reply(message: DeliveredMessage): void;
   fail(error: unknown): void;
 }
 
@@ -101,7 +101,13 @@ export class Requests {
 
   #receive(message: Msg): void {
     const token = message.subject.slice(this.#inbox.length);
-    const nobody = saysNoResponders(message);
+    let nobody: boolean;
+    try {
+      nobody = saysNoResponders(message);
+    } catch (error) {
+      // Whoever answers is no better than any other client: that is no reason to give up the connection.
+      return this.#unreadable(token, error as Error);
+    }
     if (token.startsWith("m")) {
       const gatherer = this.#gatherers.get(token);
       if (nobody) gatherer?.fail(nobodyAnswers(gatherer.topic));
@@ -111,12 +117,27 @@ export class Requests {
     const seq = Number(token);
     if (!nobody) return this.exchange.settle(seq, messageOf(message));
     if (this.#options.noResponders === "wait") return;
+    this.exchange.refuse(seq, nobodyAnswers(this.#asked(seq)));
+  }
+
+  /** Only whoever asked gets to know. */
+  #unreadable(token: string, cause: Error): void {
+    const errorOf = (topic: string): PeerError =>
+      new PeerError(`Cannot request an answer of "${topic}": ${cause.message}`, { status: 0, cause });
+    const gatherer = this.#gatherers.get(token);
+    if (gatherer !== undefined) return gatherer.fail(errorOf(gatherer.topic));
+    const seq = Number(token);
+    this.exchange.refuse(seq, errorOf(this.#asked(seq)));
+  }
+
+  /** The topic of a request, by its number. */
+  #asked(seq: number): string {
     let asked = "";
     this.exchange.find(seq, ({ topic }, number) => {
       asked = topic;
       return number === seq;
     });
-    this.exchange.refuse(seq, nobodyAnswers(asked));
+    return asked;
   }
 
   #refuseAll(
@@ -145,7 +166,7 @@ export class Requests {
   }
 }
 
-function messageOf(message: Msg): Message {
+function messageOf(message: Msg): DeliveredMessage {
   return new DeliveredMessage(new IncomingMessage(message), () => {});
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ConnectionLostError, PeerError, TimeoutError } from "../errors.ts";
+import { ClosedError, ConnectionLostError, PeerError, TimeoutError } from "../errors.ts";
 import { now } from "../lifecycle/timer.ts";
 import type { MessageData } from "../messaging/connection.ts";
 import type { Message } from "../messaging/message.ts";
@@ -42,6 +42,7 @@ export async function publishToStream(
   const deadline = now() + timeout;
   for (;;) {
     const left = Math.max(0, deadline - now());
+    const before = outgoing.written;
     const share = retry === "unknown" ? Math.min(patience, left) : left;
     try {
       return receiptOf(
@@ -51,7 +52,9 @@ export async function publishToStream(
     } catch (error) {
       const again = error instanceof TimeoutError ||
         error instanceof ConnectionLostError && error.outcome === "unknown";
-      if (!again || retry !== "unknown" || signal?.aborted === true) throw error;
+      if (!again || retry !== "unknown" || signal?.aborted === true) {
+        throw before ? uncertain(error) : error;
+      }
       if (now() < deadline) continue;
       const outcome = outgoing.written ? "unknown" : "not-sent";
       throw new TimeoutError(`Cannot ${action} "${topic}": no acknowledgement within ${timeout} ms`, {
@@ -61,6 +64,17 @@ export async function publishToStream(
       });
     }
   }
+}
+
+/** It was not sent this time, and it was before. */
+function uncertain(error: unknown): unknown {
+  if (error instanceof ConnectionLostError && error.outcome === "not-sent") {
+    return new ConnectionLostError(error.message, { outcome: "unknown", cause: error.cause });
+  }
+  if (error instanceof ClosedError && error.outcome === "not-sent") {
+    return new ClosedError(error.message, { state: error.state, outcome: "unknown", cause: error.cause });
+  }
+  return error;
 }
 
 interface StreamAnswer {

@@ -19,7 +19,7 @@ describe("publish", () => {
 
   it("holds back what exceeds the window in bytes, and loses nothing of it", async () => {
     const { server, ...there } = await place();
-    const connection = await there.connect({ windowBytes: 1_000 });
+    const connection = await there.connect({ windowBytes: 1_180 });
     server.late = "publish";
     const all = range(50).map((i) => connection.publish("orders", `${i}`.padEnd(100)));
     await until(() => server.asked > 0);
@@ -125,7 +125,7 @@ describe("publishUnconfirmed", () => {
 
   it("throws when there is no connection, when the window is full, and when it has ended", async () => {
     const { network, server, ...there } = await place();
-    const connection = await there.connect({ windowBytes: 1_000 });
+    const connection = await there.connect({ windowBytes: 1_180 });
     server.late = "publish";
     for (const _ of range(10)) connection.publishUnconfirmed("orders", "x".repeat(100));
     expect(() => connection.publishUnconfirmed("orders", "x")).toThrow(OverflowError);
