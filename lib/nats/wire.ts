@@ -221,6 +221,13 @@ export class Wire implements OfficialTransport {
     if (plain.secure === undefined) {
       throw new Error(`a stream of kind ${plain.kind} cannot be turned into TLS`);
     }
+    // It would be handed over as if it had come by TLS: anybody on the way can put it there.
+    const line = lineLength(this.#held);
+    if (line < this.#heldBytes) {
+      throw new ProtocolError("The server sent bytes in clear behind its first line, where TLS begins", {
+        offset: line,
+      });
+    }
     this.#adopt(await plain.secure({ host, tls }, { signal }));
   }
 }
@@ -236,6 +243,17 @@ function readGreeting(chunks: readonly Uint8Array[]): Greeting {
     // The same as another value.
   }
   throw new ProtocolError("The first line of the server is no INFO: it is no NATS server", { offset: 0 });
+}
+
+/** Bytes of the first line, its end included. */
+function lineLength(chunks: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const chunk of chunks) {
+    const end = chunk.indexOf(10);
+    if (end !== -1) return length + end + 1;
+    length += chunk.byteLength;
+  }
+  return length;
 }
 
 /** The name that the certificate must have; an address is checked against the certificate without one. */

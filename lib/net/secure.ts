@@ -22,23 +22,40 @@ export function tlsOptions(
   return options;
 }
 
+/** What {@linkcode secureSocket} takes besides the socket and where it leads. */
+export interface SecureSocketOptions<T> {
+  /** Address for the messages of errors. */
+  readonly where: string;
+  readonly signal: AbortSignal | undefined;
+  /** Ends the handshake as a failure, with the Error that is its reason. */
+  readonly cut: AbortSignal;
+  /** The socket has told its close already. */
+  readonly gone: boolean;
+  /** Why there is to be no handshake. */
+  readonly refusal: Error | undefined;
+  /** Makes the result of the TLS socket. Called as soon as the handshake is done: nothing that happens later is missed. */
+  take(secure: TLSSocket): T;
+}
+
 /**
  * Makes a TLS handshake, as its client, over a socket that nobody else reads. Create-or-nothing: when it rejects, the
  * socket is closed.
  */
-export function secureSocket(
+export function secureSocket<T>(
   raw: Socket,
   target: { readonly host: string; readonly tls: TlsConnectOptions },
-  where: string,
-  signal: AbortSignal | undefined,
-): Promise<TLSSocket> {
+  { where, signal, cut, gone, refusal, take }: SecureSocketOptions<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     let link: AbortLink | undefined;
+    let cutLink: AbortLink | undefined;
     let secure: TLSSocket | undefined;
     let failure: { readonly reason: unknown } | undefined;
-    let rawClosed = raw.closed;
+    // Not `raw.closed`: that is true while the descriptor is still open.
+    let rawClosed = gone;
     const settle = (): void => {
       link?.unlink();
+      cutLink?.unlink();
       raw.off("close", onClose);
       secure?.off("error", onError).off("secureConnect", onReady).off("close", onClose);
     };
@@ -60,12 +77,16 @@ export function secureSocket(
     const onReady = (): void => {
       if (failure !== undefined) return;
       settle();
-      resolve(secure!);
+      resolve(take(secure!));
     };
     raw.once("close", () => rawClosed = true);
     raw.on("close", onClose);
     if (signal !== undefined) link = onAbort(signal, fail);
     if (failure !== undefined) return;
+    if (refusal !== undefined) return fail(refusal);
+    // There would be no answer, and no event to tell of it.
+    if (gone || raw.destroyed || raw.readableEnded) return onError(new Error("the connection is closed"));
+    cutLink = onAbort(cut, (reason) => onError(reason as Error));
     try {
       secure = connectTls({ ...tlsOptions(target.host, target.tls), host: target.host, socket: raw });
     } catch (error) {

@@ -1,6 +1,8 @@
 import process from "node:process";
 import type { Socket } from "node:net";
+import { ProtocolError } from "../errors.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
+import { connectError } from "./failure.ts";
 import { type Gate, gateOf } from "./gate.ts";
 import { type GoneSource, type GoneTarget, watchGone } from "./gone.ts";
 import type { Registry } from "./registry.ts";
@@ -45,6 +47,8 @@ class StreamEnd {
   /** Our end is written. */
   ended = false;
   destroyed = false;
+  /** Ends the handshake that makes a TLS stream of it. Not by the TCP socket alone: Node 20 crashes when that goes first. */
+  securing: AbortController | undefined = undefined;
   gone = false;
   settled = false;
   /** The TCP socket under this one, as long as it is open. */
@@ -153,6 +157,12 @@ class SocketTransport implements Transport, GoneSource {
 
   destroy(error?: Error): void {
     const end = this.#end;
+    if (end.securing !== undefined && !end.gone) {
+      const { securing } = end;
+      end.securing = undefined;
+      end.error = error;
+      return securing.abort(error ?? new Error("it was destroyed"));
+    }
     if (end.destroyed) return;
     end.destroyed = true;
     end.error = error;
@@ -162,6 +172,7 @@ class SocketTransport implements Transport, GoneSource {
   }
 
   reset(): void {
+    if (this.#over?.securing !== undefined) return this.destroy();
     if (this.destroyed) return;
     // Only a plain TCP socket can: Node throws for the others, and Deno ends a TLS socket with an error instead.
     if (this.kind !== "tcp") return this.destroy();
@@ -183,11 +194,39 @@ class SocketTransport implements Transport, GoneSource {
     raw.on("error", () => {});
     const { remote, local } = this;
     const { highWaterMark } = this.#facts;
-    const handed = this.destroyed;
-    this.#end.destroyed = true;
+    const end = this.#end;
+    const handed = end.destroyed;
+    const refusal = handed ? undefined : this.#refusal();
+    const cut = new AbortController();
+    end.destroyed = true;
     if (handed) raw.destroy();
-    const socket = await secureSocket(raw, target, remote, signal);
-    return new SocketTransport(socket, remote, { kind: "tls", local, highWaterMark, below: raw });
+    else end.securing = cut;
+    // It was kept only because its handler had not heard all of it.
+    if (end.gone) queueMicrotask(() => this.#finish());
+    const secured = await secureSocket(raw, target, {
+      where: remote,
+      signal,
+      cut: cut.signal,
+      gone: end.gone,
+      refusal,
+      take: (socket) =>
+        new SocketTransport(socket, remote, { kind: "tls", local, highWaterMark, below: raw }),
+    });
+    end.securing = undefined;
+    // Either may have come after the handshake, when it could no longer fail.
+    if (!cut.signal.aborted && !signal?.aborted) return secured;
+    secured.destroy();
+    await secured.closed;
+    if (signal?.aborted) throw signal.reason;
+    throw connectError("secure the connection to", remote, [cut.signal.reason as Error]);
+  }
+
+  /** What came in clear must not be lost, nor be taken for what comes by TLS: anybody may have put it there. */
+  #refusal(): Error | undefined {
+    if (this.#held.length === 0 && this.#socket.readableLength === 0) return undefined;
+    const message =
+      `Cannot secure the connection to ${this.remote}: bytes in clear have come before the handshake`;
+    return new ProtocolError(message, { offset: 0 });
   }
 
   /** It is gone when the socket under it is gone, too. */

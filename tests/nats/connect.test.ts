@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { connect as connectAny } from "../../lib/connect.ts";
-import { ConnectError, PeerError, TimeoutError } from "../../lib/errors.ts";
+import { ConnectError, PeerError, ProtocolError, TimeoutError } from "../../lib/errors.ts";
 import { connect } from "../../lib/nats/mod.ts";
 import { systemNetwork } from "../../lib/net/mod.ts";
 import { ca, cert, key } from "../support/certificate.ts";
@@ -172,6 +172,19 @@ describe("TLS", () => {
     const server = await startTlsServer({ cert, key });
     const error = await rejection(connect(server.url, { network })) as ConnectError;
     expect(error).toBeInstanceOf(ConnectError);
+    expect(network.open().sockets).toBe(0);
+    await server.close();
+  });
+
+  it("is refused when anything in clear stands behind INFO", async () => {
+    const network = gate.watch(systemNetwork());
+    const { startTlsServer } = await import("./tls_server.ts");
+    const server = await startTlsServer({ cert, key }, "MSG orders 1 3\r\nbad\r\n");
+    const error = await rejection(connect(server.url, { network, tls: { ca } })) as ConnectError;
+    expect(error).toBeInstanceOf(ConnectError);
+    expect(error.cause).toBeInstanceOf(ProtocolError);
+    expect((error.cause as Error).message).toContain("bytes in clear behind its first line");
+    expect(server.handshakes).toBe(0);
     expect(network.open().sockets).toBe(0);
     await server.close();
   });

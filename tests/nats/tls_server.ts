@@ -11,8 +11,11 @@ export interface TlsServer {
   close(): Promise<void>;
 }
 
-/** Starts one: with a certificate, or one that never answers a handshake. */
-export async function startTlsServer(how: { cert: string; key: string } | "silent"): Promise<TlsServer> {
+/** Starts one: with a certificate, or one that never answers a handshake. `behind` follows INFO in clear. */
+export async function startTlsServer(
+  how: { cert: string; key: string } | "silent",
+  behind = "",
+): Promise<TlsServer> {
   const sockets = new Set<Socket>();
   let clear = "";
   let handshakes = 0;
@@ -20,7 +23,7 @@ export async function startTlsServer(how: { cert: string; key: string } | "silen
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("error", () => {}).on("close", () => sockets.delete(socket));
-    socket.write(info);
+    socket.write(info + behind);
     if (how === "silent") {
       socket.once("data", () => handshakes++);
       socket.resume();
