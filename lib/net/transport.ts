@@ -46,7 +46,8 @@ export interface Transport {
   /**
    * Turns a started TCP stream into a TLS stream, as its client, where a protocol begins in clear. Nothing may be on its
    * way from the peer. The new stream takes its place: this one tells nothing any more. Create-or-nothing: when it
-   * rejects (with `signal.reason` itself after an abort, with a ConnectError otherwise), both are gone.
+   * rejects (with `signal.reason` itself after an abort, with a ProtocolError when the peer has sent bytes in clear behind
+   * what was read, with a ConnectError otherwise), both are gone.
    */
   secure?(
     target: { readonly host: string; readonly tls: TlsConnectOptions },
