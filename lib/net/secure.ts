@@ -48,7 +48,7 @@ export function secureSocket<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let link: AbortLink | undefined;
-    let cutLink: AbortLink | undefined;
+    let cutLink: AbortLink | undefined = undefined;
     let secure: TLSSocket | undefined;
     let failure: { readonly reason: unknown } | undefined;
     // Not `raw.closed`: that is true while the descriptor is still open.

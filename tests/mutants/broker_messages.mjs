@@ -55,8 +55,8 @@ export default [
   {
     name: "The header of a request is not looked at for properties",
     file: "lib/broker/messages.ts",
-    find: "const body = hasExtras(packet) ? enclosed(packet, protocol, envelope) : packet.body;",
-    put: "const body: Uint8Array | string = packet.body;",
+    find: "    ? enclosed(packet, protocol, envelope, settings.maxMessageSize)\n    : packet.body;",
+    put: "    ? (packet.body as Uint8Array | string)\n    : packet.body;",
     tests: properties,
   },
   {

@@ -159,9 +159,8 @@ export default [
   {
     name: "I9: a peer that answers the goodbye with a reset is a loss",
     file: "lib/server/accepted.ts",
-    find:
-      '    if (this.wire.told || lifecycle.state === "releasing" || lifecycle.state === "closed") return;\n',
-    put: '    if (lifecycle.state === "releasing" || lifecycle.state === "closed") return;\n',
+    find: '    if (this.wire.told || lifecycle.state === "releasing" || lifecycle.state === "closed") {\n',
+    put: '    if (lifecycle.state === "releasing" || lifecycle.state === "closed") {\n',
     tests: quiet,
   },
   {
