@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cloudevents.CloudEvent;
 import io.cloudevents.core.builder.CloudEventBuilder;
 import io.cloudevents.core.provider.EventFormatProvider;
+import io.netty.channel.Channel;
 import java.io.BufferedReader;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -191,6 +192,8 @@ public final class Sdk {
           client.unsubscribe();
           break;
         case "heartbeat":
+          gone(client.getPubClient());
+          gone(client.getSubClient());
           heartbeat(client.getPubClient());
           heartbeat(client.getSubClient());
           break;
@@ -203,6 +206,14 @@ public final class Sdk {
         default:
           throw new IllegalArgumentException(command.toString());
       }
+    }
+
+    /** Waits until a connection knows that the other side has closed it: until then it would beat into a closed socket. */
+    private void gone(Object connection) throws Exception {
+      Field field = TcpClient.class.getDeclaredField("channel");
+      field.setAccessible(true);
+      Channel channel = (Channel) field.get(connection);
+      if (channel != null && !channel.closeFuture().await(10_000)) throw new IllegalStateException("still open: " + channel);
     }
 
     /** Does what a connection does every 30 seconds: it looks if it is alive, connects again if not, and beats. */
