@@ -1,9 +1,7 @@
-import type { ClosedError } from "../errors.ts";
 import { LivingEndpoint } from "../lifecycle/base.ts";
 import type { FarewellParts } from "../lifecycle/farewell.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
-import { childBudget } from "../lifecycle/phases.ts";
 import { TimerWheel } from "../lifecycle/wheel.ts";
 import type {
   MessageConnection,
@@ -14,6 +12,7 @@ import type {
   Subscription,
 } from "../messaging/connection.ts";
 import type { Message } from "../messaging/message.ts";
+import { Subscribers } from "../messaging/subscribers.ts";
 import { resolveBuffer } from "../messaging/subscription.ts";
 import { type EventMeshSubscribeOptions, type ResolvedOptions, resolveSubscribe, show } from "./options.ts";
 import type { EventMeshMessageOptions } from "./outgoing.ts";
@@ -97,9 +96,7 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
   readonly #route: Route;
   readonly #lifecycle: Lifecycle;
   readonly #publisher: Publisher;
-  readonly #subscribers: Set<Subscriber> = new Set();
-  /** Subscriptions that are being made; none of them rejects. */
-  readonly #starting: Set<Promise<void>> = new Set();
+  readonly #subscribers: Subscribers;
   #told = false;
 
   constructor(servers: readonly Server[], options: ResolvedOptions) {
@@ -115,6 +112,7 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
     });
     super(lifecycle);
     this.#lifecycle = lifecycle;
+    this.#subscribers = new Subscribers(lifecycle);
     this.#route = new Route(servers);
     let seq = firstSeq();
     this.#context = {
@@ -158,22 +156,19 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
     const { group = this.#context.options.agent.group, timeout, ...how } = resolveSubscribe(options);
     const buffer = resolveBuffer(options);
     const { signal } = options;
-    if (signal?.aborted === true) throw signal.reason;
-    const action = `subscribe to "${list.join(", ")}"`;
-    if (this.#lifecycle.ending) throw this.#lifecycle.refusal(action);
-    const subscriber = new Subscriber(this.#context, this.#route.fork(), {
-      parent: this.#lifecycle,
-      topics: list,
-      ...how,
-      group,
-      buffer,
+    const make = (): Subscriber =>
+      new Subscriber(this.#context, this.#route.fork(), {
+        parent: this.#lifecycle,
+        topics: list,
+        ...how,
+        group,
+        buffer,
+      });
+    return await this.#subscribers.start(make, {
+      signal,
+      timeout,
+      action: `subscribe to "${list.join(", ")}"`,
     });
-    const onOwner = (): ClosedError => this.#lifecycle.refusal(action);
-    const limits = { signal, timeout, action, owner: this.draining, onOwner };
-    const started = limited(limits, (bounded) => subscriber.start(bounded, timeout));
-    const starting = started.then(() => this.#claim(subscriber, signal, action));
-    await this.#untilStarted(starting);
-    return subscriber.subscription;
   }
 
   async recommend(options: OperationOptions = {}): Promise<{ host: string; port: number } | undefined> {
@@ -185,43 +180,9 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
     return this.#publisher.ping(options);
   }
 
-  /** The end waits for subscriptions that are being made: it cancels them, and they free what they have. */
-  async #untilStarted(starting: Promise<void>): Promise<void> {
-    const settled = starting.then(() => {}, () => {});
-    this.#starting.add(settled);
-    try {
-      await starting;
-    } finally {
-      this.#starting.delete(settled);
-    }
-  }
-
-  async #claim(subscriber: Subscriber, signal: AbortSignal | undefined, action: string): Promise<void> {
-    if (signal?.aborted !== true && !this.#lifecycle.ending) return this.#own(subscriber, signal);
-    // Up to here nobody has the subscription: an end of the connection, like an abort, still comes in time.
-    const late: unknown = signal?.aborted === true ? signal.reason : this.#lifecycle.refusal(action);
-    const end = signal?.aborted === true
-      ? { cause: "aborted" as const, reason: signal.reason }
-      : { cause: "parent" as const, reason: this.#lifecycle.reason };
-    await subscriber.lifecycle.end({ ...end, forced: true });
-    throw late;
-  }
-
-  /** From here on the subscription lives by itself, and the connection ends it when it ends. */
-  #own(subscriber: Subscriber, signal: AbortSignal | undefined): void {
-    const { lifecycle } = subscriber;
-    this.#subscribers.add(subscriber);
-    lifecycle.govern(signal, { forced: true });
-    void lifecycle.closed.then((farewell) => {
-      this.#subscribers.delete(subscriber);
-      if (this.#lifecycle.ending) this.#lifecycle.farewell.child(farewell);
-      else this.#lifecycle.farewell.guest(farewell);
-    });
-  }
-
   /** Subscriptions first, while publish, request and respond still work; then what is on its way. */
   async #drain(step: Step): Promise<void> {
-    await this.#endSubscribers(step, childBudget(step.remaining()));
+    await this.#subscribers.drain(step);
     this.#publisher.stop();
     await this.#publisher.idle();
   }
@@ -233,27 +194,12 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
   }
 
   async #force(step: Step): Promise<void> {
-    const { cause, reason } = this.#lifecycle;
-    if (cause === "lost") {
-      // The server is gone for them too: their loops throw what this connection ends with.
-      for (const { lifecycle } of this.#subscribers) void lifecycle.end({ cause, reason, lost: true });
-    }
-    await Promise.all([
-      ...this.#starting,
-      this.#endSubscribers(step, { grace: 0, tail: step.remaining() }),
-      this.#publisher.force(),
-    ]);
-  }
-
-  async #endSubscribers(step: Step, budget: { grace: number; tail: number }): Promise<void> {
-    await Promise.all([...this.#subscribers].map(({ lifecycle }) => {
-      return lifecycle.end({ cause: "parent", reason: step.reason, signal: step.signal, ...budget });
-    }));
+    await Promise.all([this.#subscribers.force(step), this.#publisher.force()]);
   }
 
   #report(): FarewellParts {
     const { connections, messages, operations, sockets } = this.#publisher;
-    const starting = this.#starting.size;
+    const { starting } = this.#subscribers;
     return {
       operations,
       messages,

@@ -38,9 +38,9 @@ export default [
   },
   {
     name: "the end of a connection does not end the subscriptions that are being made",
-    file: "lib/eventmesh/connection.ts",
-    find: "const limits = { signal, timeout, action, owner: this.draining, onOwner };",
-    put: "const limits = { signal, timeout, action, onOwner };",
+    file: "lib/messaging/subscribers.ts",
+    find: "{ signal, timeout, action, owner: connection.draining, onOwner: refusal }",
+    put: "{ signal, timeout, action, onOwner: refusal }",
     tests: openings,
   },
   {
@@ -105,7 +105,7 @@ export default [
   },
   {
     name: "a subscription that was made in the moment of the abort is left to itself",
-    file: "lib/eventmesh/connection.ts",
+    file: "lib/messaging/subscribers.ts",
     find: "    await subscriber.lifecycle.end({ ...end, forced: true });\n    throw late;",
     put: "    throw late;",
     tests: openings,

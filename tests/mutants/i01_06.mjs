@@ -140,7 +140,7 @@ export default [
   },
   {
     name: "I4: a subscription that nobody gets never tells its end",
-    file: "lib/eventmesh/connection.ts",
+    file: "lib/messaging/subscribers.ts",
     find: "    await subscriber.lifecycle.end({ ...end, forced: true });",
     put: "    void end;\n    await subscriber.force();",
     tests: ["tests/eventmesh/client/goodbye_midway.test.ts"],

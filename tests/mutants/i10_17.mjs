@@ -192,7 +192,7 @@ export default [
   },
   {
     name: "I10, I17: a subscription that is aborted while it is made leaves a rejection to nobody",
-    file: "lib/eventmesh/connection.ts",
+    file: "lib/messaging/subscribers.ts",
     find: "const settled = starting.then(() => {}, () => {});",
     put: "const settled = starting.then(() => {});",
     tests: reasons,

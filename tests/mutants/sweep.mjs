@@ -57,8 +57,8 @@ export default [
   },
   {
     name: "I11: an end does not wait for a subscription that is being made",
-    file: "lib/eventmesh/connection.ts",
-    find: "      ...this.#starting,\n",
+    file: "lib/messaging/subscribers.ts",
+    find: "...this.#starting, ",
     put: "",
     tests: ["tests/sweep/run.test.ts"],
   },
