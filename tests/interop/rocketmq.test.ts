@@ -158,7 +158,7 @@ await withPeers(
             .then(() => confirmed.push(text), (error: unknown) => failures.push(error));
         };
         const steady = numbered("crash", 200).map((text) => publish(text));
-        await expect.poll(() => confirmed.length).toBeGreaterThan(20);
+        await expect.poll(() => confirmed.length, { timeout: patience }).toBeGreaterThan(20);
         await rocketMq.broker.kill();
         await Promise.all(steady);
         await publish("without a broker");
