@@ -3,6 +3,7 @@ import { checkSize } from "./size.ts";
 import {
   type Command,
   createTemplate,
+  type EventBody,
   type EventProtocol,
   type FrameTemplate,
   type HeaderProperties,
@@ -31,9 +32,9 @@ export class Answerer {
 
   /** Same seq, and the properties of the header echoed: the 2.x servers send no seq and find the delivery by them. */
   acknowledge(packet: Packet, cmd: Command, session: Session): void {
-    const { seq, properties } = packet;
-    if (seq === undefined) session.send({ cmd, properties });
-    else session.sendTemplated(this.#acknowledgement(cmd, properties), seq);
+    const { plainSeq, properties } = packet;
+    if (plainSeq === undefined) session.send({ cmd, properties });
+    else session.sendTemplated(this.#acknowledgement(cmd, properties), plainSeq);
   }
 
   /**
@@ -41,7 +42,7 @@ export class Answerer {
    *
    * @throws {MessageTooLargeError} before anything is sent.
    */
-  reply(protocol: EventProtocol, topic: string, body: Uint8Array): (session: Session) => void {
+  reply(protocol: EventProtocol, topic: string, body: EventBody): (session: Session) => void {
     let template = this.#replies.get(protocol);
     if (template === undefined) {
       template = createTemplate({ cmd: "RESPONSE_TO_SERVER", properties: SELECTORS[protocol] });

@@ -6,15 +6,13 @@ import { messageIdProperty } from "./outgoing.ts";
 import type { Session } from "./session.ts";
 import {
   type Command,
-  decodeEvent,
   DELIVERY_COUNT,
-  encodeEvent,
   type EventProtocol,
   eventProtocol,
-  isPropertyName,
   type Packet,
+  packetEvent,
+  replyBody,
   type WireEvent,
-  withProperties,
 } from "./wire/mod.ts";
 
 /** `raw` of a message that came from EventMesh: the header of its frame. */
@@ -31,9 +29,6 @@ export interface EventMeshHeader {
   readonly type: string | undefined;
   readonly contentType: string | undefined;
 }
-
-/** Properties that tie a reply to its request; without one, nobody waits for a reply. */
-const correlationProperties = ["correlation99id", "reply99to99client"];
 
 const encoder = new TextEncoder();
 
@@ -53,7 +48,7 @@ export class IncomingMessage implements MessageSource {
     this.#packet = packet;
     this.#command = command;
     this.#protocol = protocolOf(packet);
-    this.#event = decodeEvent(this.#protocol, packet.body, packet.bodyOffset);
+    this.#event = packetEvent(this.#protocol, packet);
     this.size = packet.bodyLength;
   }
 
@@ -66,10 +61,11 @@ export class IncomingMessage implements MessageSource {
   get properties(): Readonly<Record<string, string>> {
     return this.#event.properties;
   }
+  /** Without a property that ties a reply to its request, nobody waits for one. */
   get wantsReply(): boolean {
     const { properties } = this.#event;
     return this.#command === "REQUEST_TO_CLIENT" &&
-      correlationProperties.some((name) => properties[name] !== undefined);
+      (properties["correlation99id"] !== undefined || properties["reply99to99client"] !== undefined);
   }
   get redelivered(): boolean {
     return Number(this.#packet.property(DELIVERY_COUNT) ?? 1) > 1;
@@ -95,6 +91,11 @@ export class IncomingMessage implements MessageSource {
     return typeof data === "string" ? encoder.encode(data) : data;
   }
 
+  text(): string | undefined {
+    const { data } = this.#event;
+    return typeof data === "string" && isPlain(data) ? data : undefined;
+  }
+
   acknowledge(): boolean {
     return true;
   }
@@ -106,9 +107,9 @@ export class IncomingMessage implements MessageSource {
   /** The reply: what ties it to its request travels back with it, whatever the length of the names. */
   protected reply(data: MessageData, answerer: Answerer): (session: Session) => void {
     const { topic, id, properties } = this.#event;
-    const tied = Object.fromEntries(Object.entries(properties).filter(([name]) => travelsBack(name)));
-    const plain = encodeEvent(this.#protocol, { topic, id: id || "reply", data, properties: {} });
-    const body = withProperties(this.#protocol, encoder.encode(plain), tied);
+    const event = { topic, id: id || "reply", data, properties: {} };
+    // The identity of the request is not that of its reply.
+    const body = replyBody(this.#protocol, event, properties, messageIdProperty);
     return answerer.reply(this.#protocol, topic, body);
   }
 }
@@ -152,9 +153,9 @@ export class PushedMessage extends IncomingMessage {
   }
 }
 
-/** The identity of the request is not that of its reply. */
-function travelsBack(name: string): boolean {
-  return isPropertyName(name) && name !== messageIdProperty;
+/** Whether a text is what its bytes say: they lose a lone surrogate, and the byte order mark at their beginning. */
+function isPlain(text: string): boolean {
+  return text.isWellFormed() && text.charCodeAt(0) !== 0xfeff;
 }
 
 function protocolOf(packet: Packet): EventProtocol {

@@ -3,7 +3,14 @@ import { now } from "../lifecycle/timer.ts";
 import type { MessageData, PublishOptions } from "../messaging/connection.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { checkSize } from "./size.ts";
-import { createTemplate, encodeEvent, type FrameTemplate, SELECTORS, type WireEvent } from "./wire/mod.ts";
+import {
+  createTemplate,
+  type EventBody,
+  eventBody,
+  type FrameTemplate,
+  SELECTORS,
+  type WireEvent,
+} from "./wire/mod.ts";
 
 /** What only EventMesh adds to the options of publish and request. */
 export interface EventMeshMessageOptions {
@@ -24,7 +31,7 @@ export interface Outgoing {
   readonly template: FrameTemplate;
   /** Identity of a CloudEvent; undefined where `seq` is the identity. */
   readonly id: string | undefined;
-  body: string;
+  body: EventBody;
 }
 
 /** A request on its way out: it tells the server how long its caller still waits. */
@@ -80,16 +87,16 @@ export class Composer {
     const event = this.#event(topic, data, options, options.id);
     const ttl = ttlOf(timeout);
     const template = this.#templates.REQUEST_TO_SERVER;
-    const body = this.#encode(withTtl(event, ttl), "request an answer of", template);
+    const body = this.#encode(event, "request an answer of", template, ttl);
     return { topic, template, id: event.id, body, event, ttl, deadline: now() + timeout };
   }
 
   /** The body of a request, with the time that its caller still waits. */
-  fresh(request: OutgoingRequest): string {
+  fresh(request: OutgoingRequest): EventBody {
     const left = ttlOf(request.deadline - now());
     if (request.ttl - left > ttlAccuracy) {
       request.ttl = left;
-      request.body = encodeEvent(this.#options.protocol, withTtl(request.event, left));
+      request.body = this.#body(request.event, left);
     }
     return request.body;
   }
@@ -108,19 +115,24 @@ export class Composer {
     return { topic, data, contentType, properties: named };
   }
 
-  #encode(event: WireEvent, action: string, template: FrameTemplate): string {
-    const { protocol, maxFrame } = this.#options;
-    const body = encodeEvent(protocol, event);
-    checkSize(action, event.topic, body, template, maxFrame);
+  #encode(event: WireEvent, action: string, template: FrameTemplate, ttl?: number): EventBody {
+    const body = this.#body(event, ttl);
+    checkSize(action, event.topic, body, template, this.#options.maxFrame);
     return body;
+  }
+
+  #body(event: WireEvent, ttl: number | undefined): EventBody {
+    const { protocol } = this.#options;
+    if (ttl === undefined) return eventBody(protocol, event);
+    const { properties } = event;
+    const more = { ttl: String(ttl) };
+    // One that the caller has set is not what the server is to know.
+    if ("ttl" in properties) return eventBody(protocol, { ...event, properties: { ...properties, ...more } });
+    return eventBody(protocol, event, more);
   }
 }
 
 /** Whole milliseconds: a fraction could not be read. */
 function ttlOf(left: number): number {
   return Math.max(1, Math.round(Math.min(left, longestTtl)));
-}
-
-function withTtl(event: WireEvent, ttl: number): WireEvent {
-  return { ...event, properties: { ...event.properties, ttl: String(ttl) } };
 }

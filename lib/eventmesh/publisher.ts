@@ -68,6 +68,7 @@ export class Publisher {
       ...shared,
       window: window ?? defaultWindow,
       describe: ({ topic }) => `publish to "${topic}"`,
+      explain: (error, { topic }) => explain(error, `publish to "${topic}"`),
       // A runtime that misnames an acknowledgement for one that is another client's also gives its place in the session to
       // that client: a session can run out of places for good.
       onOvertaken: () => this.#link.renew(),
@@ -106,18 +107,17 @@ export class Publisher {
     return this.#link.sockets;
   }
 
-  async publish(
+  publish(
     cmd: PublishCommand,
     topic: string,
     data: MessageData,
     options: PublishOptions & EventMeshMessageOptions,
   ): Promise<void> {
-    const submit = resolvePublish(options, 20_000);
-    const message = this.#composer.publish(cmd, topic, data, options);
     try {
-      await this.#publishes.submit(message, submit);
+      const submit = resolvePublish(options, 20_000);
+      return this.#publishes.submit(this.#composer.publish(cmd, topic, data, options), submit);
     } catch (error) {
-      throw explain(error, `publish to "${topic}"`);
+      return Promise.reject(error);
     }
   }
 
@@ -126,8 +126,9 @@ export class Publisher {
     data: MessageData,
     options: RequestOptions & EventMeshMessageOptions,
   ): Promise<Message> {
-    const { retry: _none, ...submit } = resolvePublish(options, 5_000);
-    const request = this.#composer.request(topic, data, options, submit.timeout);
+    const { signal, timeout, offline } = resolvePublish(options, 5_000);
+    const submit = { signal, timeout, offline };
+    const request = this.#composer.request(topic, data, options, timeout);
     try {
       return await this.#requests.submit(request, submit);
     } catch (error) {
@@ -135,7 +136,6 @@ export class Publisher {
       const cause = explain(error, action);
       // The server knows how long its caller waits, and may be the first to notice that this time is over.
       if (!(error instanceof Refusal) || now() < request.deadline - ttlRounding) throw cause;
-      const { timeout } = submit;
       const message = `Cannot ${action}: no reply within ${timeout} ms`;
       throw new TimeoutError(message, { timeout, outcome: "unknown", cause });
     }

@@ -15,6 +15,7 @@ import type { Server } from "./url.ts";
 import {
   type Command,
   encodeUserAgent,
+  type FrameBody,
   FrameDecoder,
   type FrameTemplate,
   FrameWriter,
@@ -200,7 +201,7 @@ export class Session {
   }
 
   /** Writes a frame from a template. */
-  sendTemplated(template: FrameTemplate, seq: number | string, body?: string | Uint8Array): void {
+  sendTemplated(template: FrameTemplate, seq: number | string, body?: FrameBody): void {
     if (!this.alive) return;
     this.#writer.templated(template, seq, body);
     this.#outbox.touch();

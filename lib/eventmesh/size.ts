@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { MessageTooLargeError } from "../errors.ts";
-import type { FrameTemplate } from "./wire/mod.ts";
+import { bodyBound, bodyText, type EventBody, type FrameTemplate } from "./wire/mod.ts";
 
 /**
  * Refuses a body that does not fit a frame, before anything of it is sent. `action` goes before the topic: `publish to`.
@@ -10,14 +10,13 @@ import type { FrameTemplate } from "./wire/mod.ts";
 export function checkSize(
   action: string,
   topic: string,
-  body: string | Uint8Array,
+  body: EventBody,
   template: FrameTemplate,
   maxFrame: number,
 ): void {
   const limit = maxFrame - template.bytes.length;
-  // A UTF-16 unit is one to three bytes: only in between must a text be measured.
-  if (typeof body === "string" && body.length * 3 <= limit) return;
-  const size = Buffer.byteLength(body);
+  if (bodyBound(body) <= limit) return;
+  const size = Buffer.byteLength(bodyText(body));
   if (size <= limit) return;
   const message = `Cannot ${action} "${topic}": ${size} bytes, encoded, exceed the limit of ${limit} bytes`;
   throw new MessageTooLargeError(message, { size, limit });

@@ -107,7 +107,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     const operation = this.#take(seq);
     if (operation === undefined) return;
     if (error.transient && this.#refusal === undefined) this.#cool(operation);
-    else this.#reject(operation, error, "rejected");
+    else this.#reject(operation, this.#options.explain?.(error, operation.payload) ?? error, "rejected");
     this.#pump();
   }
 

@@ -1,3 +1,4 @@
+import type { PeerError } from "../errors.ts";
 import type { TimerWheel } from "../lifecycle/wheel.ts";
 import type { BackoffOptions } from "./backoff.ts";
 
@@ -9,6 +10,8 @@ export interface ExchangeOptions<P> {
   nextSeq(): number;
   /** What an operation does, for messages: `publish to "orders"`. */
   describe(payload: P): string;
+  /** What the caller gets to see of a refusal. @default {the refusal} */
+  explain?(error: PeerError, payload: P): unknown;
   readonly wheel: TimerWheel;
   /** Operations that may be with the peer at a time. @default {Infinity} */
   readonly window?: number | undefined;

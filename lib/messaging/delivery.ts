@@ -1,5 +1,5 @@
 import { type ClosedError, OverflowError } from "../errors.ts";
-import { type Deferred, deferred } from "../lifecycle/deferred.ts";
+import { type Deferred, deferred, isThenable } from "../lifecycle/deferred.ts";
 import type { HandlerContext, MessageHandler, OverflowPolicy } from "./connection.ts";
 import { MessageIterator } from "./iterator.ts";
 import { DeliveredMessage, type Message, type MessageFate, type MessageSource } from "./message.ts";
@@ -255,26 +255,48 @@ export class Delivery {
       const message = this.#take();
       if (message === undefined) return;
       handlers.running++;
-      void this.#handle(handlers, message);
+      const pending = this.#handle(handlers, message);
+      if (pending === undefined) handlers.running--;
+      else void this.#await(pending, handlers, message);
     }
   }
 
-  async #handle(handlers: Handlers, message: DeliveredMessage): Promise<void> {
+  /** Returns what is still to be waited for, if not all was done at once. */
+  #handle({ handler, context }: Handlers, message: DeliveredMessage): PromiseLike<unknown> | undefined {
     try {
-      const result: unknown = await handlers.handler(message, handlers.context);
-      if (this.#ended) return;
-      if (result !== undefined && message.wantsReply && !message.responded) {
-        await message.respond(result as string);
-      }
-      message.ack();
+      const result: unknown = handler(message, context);
+      return isThenable(result) ? result : this.#handled(message, result);
     } catch (error) {
-      message.settle(this.#options.unacked);
-      this.#options.onFault(error);
+      this.#failed(message, error);
+      return undefined;
+    }
+  }
+
+  async #await(pending: PromiseLike<unknown>, handlers: Handlers, message: DeliveredMessage): Promise<void> {
+    try {
+      await this.#handled(message, await pending);
+    } catch (error) {
+      this.#failed(message, error);
     } finally {
       handlers.running--;
       this.#startHandlers(handlers);
       this.#checkFinished();
     }
+  }
+
+  #handled(message: DeliveredMessage, result: unknown): Promise<void> | undefined {
+    if (this.#ended) return undefined;
+    if (result !== undefined && message.wantsReply && !message.responded) {
+      const sent = message.reply(result as string);
+      if (sent !== undefined) return sent;
+    }
+    message.ack();
+    return undefined;
+  }
+
+  #failed(message: DeliveredMessage, error: unknown): void {
+    message.settle(this.#options.unacked);
+    this.#options.onFault(error);
   }
 
   readonly #onFate = (message: DeliveredMessage, fate: MessageFate): void => {

@@ -35,11 +35,13 @@ export interface Message {
    */
   ack(): void;
   /**
-   * Replies to a message that wants it, and acknowledges it. Resolves when the reply is on its way.
+   * Replies to a message that wants it, and acknowledges it. Resolves when the reply is on its way; an abort before that
+   * withdraws it.
    *
    * @throws {TypeError} the message wants no reply, or has got one.
    * @throws {ClosedError} its delivery has ended: it was given back or thrown away.
-   * @throws {ConnectionLostError} the connection that delivered it is gone.
+   * @throws {ConnectionLostError} the connection that delivered it is gone; with NATS, where any can carry a reply: there is
+   * none.
    */
   respond(data: MessageData, options?: AbortOptions): Promise<void>;
 }
@@ -56,10 +58,12 @@ export interface MessageSource {
   readonly size: number;
   /** Decodes the payload; called once, when it is asked for. */
   data(): Uint8Array;
+  /** The payload as text, where it came as text: what its bytes say, without the way over them. */
+  text?(): string | undefined;
   /** Sends the acknowledgement; false when the connection that delivered the message is gone. */
   acknowledge(): boolean;
-  /** Acknowledges and sends the reply. */
-  respond(data: MessageData): void;
+  /** Acknowledges and sends the reply. A promise: it waits for room, and rejects as `respond` of a message does. */
+  respond(data: MessageData, signal?: AbortSignal): void | Promise<void>;
   /** Told once what became of the message. */
   settled?(fate: MessageFate): void;
 }
@@ -112,7 +116,8 @@ export class DeliveredMessage implements Message {
   }
 
   text(): string {
-    return decoder.decode(this.data);
+    const text = this.#data === undefined ? this.source.text?.() : undefined;
+    return text ?? decoder.decode(this.data);
   }
 
   json(): unknown;
@@ -127,10 +132,13 @@ export class DeliveredMessage implements Message {
     this.settle(this.source.acknowledge() ? "acked" : "returned");
   }
 
-  // Async, so that every failure is a rejection.
-  // deno-lint-ignore require-await
   async respond(data: MessageData, options: AbortOptions = {}): Promise<void> {
     if (options.signal?.aborted === true) throw options.signal.reason;
+    await this.reply(data, options.signal);
+  }
+
+  /** The same, at once where there is room; a promise where it waits for some. */
+  reply(data: MessageData, signal?: AbortSignal): Promise<void> | undefined {
     if (typeof data !== "string" && !(data instanceof Uint8Array)) {
       throw new TypeError(
         `Cannot respond to a message of "${this.topic}": expected text or bytes, got ${typeof data}`,
@@ -147,8 +155,25 @@ export class DeliveredMessage implements Message {
       const message = `Cannot ${action}: its delivery has ended`;
       throw this.#refusal(action) ?? new ClosedError(message, { state: "closed" });
     }
-    this.source.respond(data);
     this.#responded = true;
+    try {
+      const sent = this.source.respond(data, signal);
+      if (sent !== undefined) return this.#sent(sent);
+    } catch (error) {
+      this.#responded = false;
+      throw error;
+    }
+    if (this.#fate === undefined) this.settle("acked");
+    return undefined;
+  }
+
+  async #sent(sent: Promise<void>): Promise<void> {
+    try {
+      await sent;
+    } catch (error) {
+      this.#responded = false;
+      throw error;
+    }
     if (this.#fate === undefined) this.settle("acked");
   }
 

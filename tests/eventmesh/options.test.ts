@@ -123,6 +123,16 @@ describe("the options of connect", () => {
     expect(error.constructor).toBe(kind);
   });
 
+  it.each([
+    [{ pasword: "sesame" }, "pasword"],
+    [{ reconnect: { attemps: 1 } }, "reconnect.attemps"],
+    [{ tls: { rejectUnauthorised: true } }, "tls.rejectUnauthorised"],
+  ])("are refused when there is no such option: %j", (options, name) => {
+    const error = thrown(() => resolveOptions(options as EventMeshOptions, {}));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toBe(`Cannot use option "${name}": there is no such option`);
+  });
+
   it.each([["password", 5150], ["token", ["sesame"]], ["password", { secret: "sesame" }]])(
     "never show a %s",
     (name, value) => {

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { parseUrls, serverAt, withoutCredentials } from "../../lib/eventmesh/url.ts";
+import { parseUrls, serverAt } from "../../lib/eventmesh/url.ts";
+import { withoutCredentials } from "../../lib/messaging/url.ts";
 
 describe("a URL of a server", () => {
   it.each([
@@ -25,7 +26,10 @@ describe("a URL of a server", () => {
   it("asks for TLS with its scheme, with the settings of the options", () => {
     const tls = { servername: "mesh" };
     const [secure, plain] = parseUrls(["eventmesh+tls://a:1", "eventmesh://b:2"], tls).servers;
-    expect(secure).toEqual({ target: { host: "a", port: 1, tls }, text: "a:1", tls: true });
+    // A copy: what the caller does to it later reaches nobody.
+    tls.servername = "elsewhere";
+    const copy = { servername: "mesh" };
+    expect(secure).toEqual({ target: { host: "a", port: 1, tls: copy }, text: "a:1", tls: true });
     expect(plain).toEqual({ target: { host: "b", port: 2 }, text: "b:2", tls: false });
     expect(parseUrls("eventmesh+tls://a", undefined).servers[0]!.target).toEqual({
       host: "a",

@@ -1,7 +1,6 @@
 import { expect, it, vi } from "vitest";
 import { connect } from "gracewire";
 import { startBroker } from "gracewire/broker";
-import { until } from "../support/until.ts";
 import { connections, publishOrder } from "./pool.ts";
 
 it("pool publishes over connections that are replaced when they die, and ends clean", async () => {
@@ -21,7 +20,7 @@ it("pool publishes over connections that are replaced when they die, and ends cl
     await lease.release();
     await Promise.all([4, 5, 6].map((id) => publishOrder(pool, id, signal)));
     expect((await pool.goodbye()).outcome).toBe("clean");
-    await until(() => got.length === 6);
+    await expect.poll(() => got.length, { timeout: 10_000 }).toBe(6);
     expect(lines).toContain("member 1 opened");
     expect(lines).toContain(`member ${lease.member} closed`);
   } finally {

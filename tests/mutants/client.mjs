@@ -398,8 +398,8 @@ export default [
   {
     name: "what ties a reply to its request gets lost",
     file: "lib/eventmesh/incoming.ts",
-    find: "const body = withProperties(this.#protocol, encoder.encode(plain), tied);",
-    put: "const body = withProperties(this.#protocol, encoder.encode(plain), {});\n    void tied;",
+    find: "replyBody(this.#protocol, event, properties, messageIdProperty)",
+    put: "replyBody(this.#protocol, event, {}, messageIdProperty)",
     tests: responder,
   },
   {

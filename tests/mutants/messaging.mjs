@@ -34,8 +34,8 @@ export default [
   {
     name: "I13: a message whose handler has thrown is acknowledged",
     file: "lib/messaging/delivery.ts",
-    find: "      message.settle(this.#options.unacked);\n      this.#options.onFault(error);",
-    put: "      message.ack();\n      this.#options.onFault(error);",
+    find: "    message.settle(this.#options.unacked);\n    this.#options.onFault(error);",
+    put: "    message.ack();\n    this.#options.onFault(error);",
     tests: delivery,
   },
   {
@@ -83,8 +83,8 @@ export default [
   {
     name: "I10: what a handler returns after the end is sent",
     file: "lib/messaging/delivery.ts",
-    find: "      if (this.#ended) return;\n      if (result",
-    put: "      if (result",
+    find: "    if (this.#ended) return undefined;\n    if (result",
+    put: "    if (result",
     tests: delivery,
   },
   {

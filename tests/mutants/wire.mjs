@@ -6,6 +6,7 @@
 const decoder = ["tests/eventmesh/wire/decoder.test.ts"];
 const encoder = ["tests/eventmesh/wire/encoder.test.ts"];
 const cache = ["tests/eventmesh/wire/header_cache.test.ts"];
+const body = ["tests/eventmesh/wire/event_body.test.ts"];
 
 /** @type {import("./run/lists.mjs").Mutant[]} */
 export default [
@@ -126,9 +127,44 @@ export default [
   {
     name: "bytes that were handed over are written again",
     file: "lib/eventmesh/wire/encoder.ts",
-    find: "if (taken.buffer === this.#bytes.buffer || this.#spare !== undefined) this.#bytes = NOTHING;",
+    find: "if (taken.buffer === this.#bytes.buffer || this.#spare !== undefined) this.#letGo();",
     put: "",
     tests: encoder,
+  },
+  {
+    name: "a quote among the last bytes of a text is not escaped",
+    file: "lib/eventmesh/wire/plain.ts",
+    find: "for (; at < end; at++) {",
+    put: "for (; at < end - 3; at++) {",
+    tests: body,
+  },
+  {
+    name: "a control character in a text is not escaped",
+    file: "lib/eventmesh/wire/plain.ts",
+    find: "return ((word - 0x20202020) & ~word) | ((quotes",
+    put: "return ((quotes",
+    tests: body,
+  },
+  {
+    name: "a text that looks like JSON at its beginning is none",
+    file: "lib/eventmesh/wire/cloud_event.ts",
+    find: 'const JSON_START = /^[[{"tfn\\-0-9]/;',
+    put: 'const JSON_START = /^[[{"]/;',
+    tests: body,
+  },
+  {
+    name: "the identity of a request travels back with its reply",
+    file: "lib/eventmesh/wire/event.ts",
+    find: "if (name !== own && isPropertyName(name))",
+    put: "if (isPropertyName(name))",
+    tests: body,
+  },
+  {
+    name: "a text that its bytes cannot say is handed out",
+    file: "lib/eventmesh/incoming.ts",
+    find: "return text.isWellFormed() && text.charCodeAt(0) !== 0xfeff;",
+    put: "return text.charCodeAt(0) !== 0xfeff;",
+    tests: ["tests/eventmesh/incoming.test.ts"],
   },
   {
     name: "a property called __proto__ changes the prototype",

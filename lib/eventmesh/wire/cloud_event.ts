@@ -1,5 +1,6 @@
 import { ProtocolError } from "../../errors.ts";
 import type { WireEvent } from "./event.ts";
+import type { EventBody } from "./event_body.ts";
 import { isRecord, Members, parseJson, quote, scalarText } from "./json.ts";
 import { DATA_ENCODING, fromBase64, textOf, toBase64 } from "./payload.ts";
 import { checkProperties, CONTENT_TYPE, propertyMembers, readExtensions } from "./properties.ts";
@@ -11,8 +12,8 @@ import { decodeText } from "./text.ts";
  */
 const JSON_TYPE = "application/cloudevents+json";
 
-/** Returns an event as structured CloudEvents JSON, version 1.0. */
-export function encodeCloudEvent(event: WireEvent): string {
+/** Returns an event as structured CloudEvents JSON, version 1.0, with `more` as further extensions, as they are. */
+export function encodeCloudEvent(event: WireEvent, more: Readonly<Record<string, string>>): EventBody {
   const { topic, id, source = "/", type = "cloudevents", data, contentType, properties } = event;
   checkProperties(properties);
   const text = typeof data === "string" ? data : textOf(data);
@@ -20,12 +21,14 @@ export function encodeCloudEvent(event: WireEvent): string {
   if (contentType !== undefined && contentType !== JSON_TYPE) {
     members += `,"${CONTENT_TYPE}":${quote(contentType)}`;
   }
-  if (text === undefined) members += `,"${DATA_ENCODING}":"base64","data":"${toBase64(data as Uint8Array)}"`;
-  else if (isJson(text)) members += `,"data":${text}`;
-  else members += `,"${DATA_ENCODING}":"text","data":${quote(text)}`;
-  return `{"specversion":"1.0","id":${attribute("id", id)},"source":${attribute("source", source)},"type":${
-    attribute("type", type)
-  },"datacontenttype":"${JSON_TYPE}",${members}}`;
+  const json = text !== undefined && isJson(text);
+  if (!json) members += `,"${DATA_ENCODING}":"${text === undefined ? "base64" : "text"}"`;
+  const start = `{"specversion":"1.0","id":${attribute("id", id)},"source":${
+    attribute("source", source)
+  },"type":${attribute("type", type)},"datacontenttype":"${JSON_TYPE}",${members},"data":`;
+  const tail = `${propertyMembers(more, " ").slice(1)}}`;
+  if (json) return { head: start + text, text: undefined, tail };
+  return { head: start, text: text ?? toBase64(data as Uint8Array), tail };
 }
 
 /** Reads structured CloudEvents JSON. */
@@ -63,9 +66,14 @@ function dataOf(event: Record<string, unknown>, bytes: Uint8Array): string | Uin
   return text;
 }
 
+/** What a JSON document can begin with. */
+const JSON_START = /^[[{"tfn\-0-9]/;
+
 /** Whether a text can stand in a JSON document as it is, and be found there again, without the space around it. */
 function isJson(text: string): boolean {
-  return text.trim().length === text.length && parseJson(text) !== undefined && !/\p{Surrogate}/u.test(text);
+  // Most texts are none, and a failed attempt to parse one costs more than all else.
+  return JSON_START.test(text) && text.trim().length === text.length && parseJson(text) !== undefined &&
+    !/\p{Surrogate}/u.test(text);
 }
 
 function attribute(name: string, value: unknown): string {

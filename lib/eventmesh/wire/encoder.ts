@@ -1,7 +1,10 @@
 import { MessageTooLargeError } from "../../errors.ts";
 import type { Command } from "./commands.ts";
+import { bodyBound, bodyText, type EventBody } from "./event_body.ts";
 import { encodeHeader, type Header } from "./header.ts";
+import { quote } from "./json.ts";
 import { frameLimit, HEADER_AT, MAX_SEQ, SEQ_DIGITS } from "./limits.ts";
+import { writePlain } from "./plain.ts";
 import { writeLengths, writePreamble } from "./preamble.ts";
 import { INITIAL, type SpareBuffers } from "./spare.ts";
 import type { FrameTemplate } from "./template.ts";
@@ -15,10 +18,14 @@ export interface FrameWriterOptions {
   readonly spare?: SpareBuffers | undefined;
 }
 
+/** A body as it can be given to a {@linkcode FrameWriter}. */
+export type FrameBody = string | Uint8Array | EventBody;
+
 /** A buffer that grew beyond this is not kept for reuse. */
 const KEPT = 1_048_576;
 
 const NOTHING = new Uint8Array(0);
+const NO_VIEW = new DataView(NOTHING.buffer);
 
 /**
  * Writes frames one behind the other into a buffer that grows, so that many of them become one write.
@@ -36,6 +43,8 @@ export class FrameWriter {
   readonly #limit: number;
   readonly #spare: SpareBuffers | undefined;
   #bytes: Uint8Array = NOTHING;
+  /** Onto the same memory; made anew where that has changed. */
+  #view: DataView = NO_VIEW;
   #length = 0;
 
   constructor({ maxFrame, spare }: FrameWriterOptions = {}) {
@@ -49,11 +58,11 @@ export class FrameWriter {
   }
 
   /**
-   * Appends a frame. A string body is written as UTF-8, bytes as they are.
+   * Appends a frame. A string body is written as UTF-8, bytes as they are, an event as JSON.
    *
    * Throws TypeError naming a wrong field of the header, and MessageTooLargeError for a frame above the limit.
    */
-  frame(header: Header, body?: string | Uint8Array): void {
+  frame(header: Header, body?: FrameBody): void {
     const text = encodeHeader(header);
     const start = this.#length;
     const headerAt = start + HEADER_AT;
@@ -70,7 +79,7 @@ export class FrameWriter {
    * Throws RangeError for a number that is no integer from 0 to 9999999999, and MessageTooLargeError for a frame above the
    * limit.
    */
-  templated(template: FrameTemplate, seq: number | string, body?: string | Uint8Array): void {
+  templated(template: FrameTemplate, seq: number | string, body?: FrameBody): void {
     if (typeof seq === "string" && !isPlain(seq)) return this.frame({ ...template.header, seq }, body);
     if (typeof seq === "number" && !(Number.isInteger(seq) && seq >= 0 && seq <= MAX_SEQ)) {
       throw new RangeError(`Cannot encode a frame: seq is ${seq}, must be an integer from 0 to ${MAX_SEQ}`);
@@ -86,6 +95,11 @@ export class FrameWriter {
     } else {
       for (let i = 0; i < seq.length; i++) target[start + seqAt + i] = seq.charCodeAt(i);
       target.set(bytes.subarray(seqAt + SEQ_DIGITS), start + seqAt + seq.length);
+    }
+    // The template has the lengths of a frame with ten digits and no body.
+    if (body === undefined && typeof seq === "number") {
+      this.#length = bodyAt;
+      return;
     }
     const end = bodyAt + this.#body(body, start, bodyAt, template.header);
     writeLengths(this.#bytes, start, bodyAt - start - HEADER_AT, end - bodyAt);
@@ -103,7 +117,7 @@ export class FrameWriter {
     // Few bytes are copied, so that a queue of small writes does not hold a large buffer for each.
     const taken = length * 4 <= this.#bytes.length ? this.#bytes.slice(0, length) : this.view();
     if (taken.buffer !== this.#bytes.buffer) this.#spare?.give(this.#bytes);
-    if (taken.buffer === this.#bytes.buffer || this.#spare !== undefined) this.#bytes = NOTHING;
+    if (taken.buffer === this.#bytes.buffer || this.#spare !== undefined) this.#letGo();
     this.#length = 0;
     return taken;
   }
@@ -112,26 +126,44 @@ export class FrameWriter {
   clear(): void {
     this.#length = 0;
     this.#spare?.give(this.#bytes);
-    if (this.#spare !== undefined || this.#bytes.length > KEPT) this.#bytes = NOTHING;
+    if (this.#spare !== undefined || this.#bytes.length > KEPT) this.#letGo();
   }
 
   /** Forgets the bytes and their memory, which whoever got them from `view` may keep. */
   renew(): void {
     this.#length = 0;
+    this.#letGo();
+  }
+
+  #letGo(): void {
     this.#bytes = NOTHING;
+    this.#view = NO_VIEW;
   }
 
   #body(
-    body: string | Uint8Array | undefined,
+    body: FrameBody | undefined,
     start: number,
     at: number,
     { cmd }: Omit<Header, "seq">,
   ): number {
     if (body === undefined) return 0;
     if (typeof body === "string") return this.#text(body, start, at, cmd);
+    if (!(body instanceof Uint8Array)) return this.#event(body, start, at, cmd);
     this.#reserve(body.length, start, at, cmd);
     this.#bytes.set(body, at);
     return body.length;
+  }
+
+  #event(body: EventBody, start: number, at: number, cmd: Command): number {
+    const { head, text, tail } = body;
+    const bytes = this.#bytes;
+    const room = Math.min(bytes.length, start + this.#limit) - at;
+    if (text === undefined || bodyBound(body) > room) return this.#text(bodyText(body), start, at, cmd);
+    if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer);
+    const textAt = at + writeText(bytes, at, head);
+    const plainEnd = writePlain(bytes, this.#view, textAt, text);
+    const textEnd = plainEnd < 0 ? textAt + writeText(bytes, textAt, quote(text)) : plainEnd;
+    return textEnd + writeText(bytes, textEnd, tail) - at;
   }
 
   #text(text: string, start: number, at: number, cmd: Command): number {

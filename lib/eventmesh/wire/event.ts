@@ -1,8 +1,11 @@
 import { decodeCloudEvent, encodeCloudEvent } from "./cloud_event.ts";
+import { bodyText, type EventBody } from "./event_body.ts";
 import { decodeMessage, encodeMessage } from "./message_body.ts";
 import type { HeaderProperties } from "./header.ts";
 import { Members } from "./json.ts";
 import type { Packet } from "./packet.ts";
+import { isPropertyName } from "./properties.ts";
+import { decodeText } from "./text.ts";
 
 /** How the body of a message command is written. A subscriber gets what the publisher has chosen. */
 export type EventProtocol = "cloudevents" | "eventmeshmessage";
@@ -54,6 +57,18 @@ export function eventProtocol(packet: Packet): EventProtocol | undefined {
  * ```
  */
 export function encodeEvent(protocol: EventProtocol, event: WireEvent): string {
+  return bodyText(eventBody(protocol, event));
+}
+
+/**
+ * Like {@linkcode encodeEvent}, but leaves the text of the event to be quoted where it is written. `more` are properties
+ * behind those of the event: of other names, and not checked.
+ */
+export function eventBody(
+  protocol: EventProtocol,
+  event: WireEvent,
+  more: Readonly<Record<string, string>> = NONE,
+): EventBody {
   const { topic, data, contentType } = event;
   if (typeof topic !== "string" || topic.trim() === "") throw wrong("topic", topic, "a non-blank string");
   if (typeof data !== "string" && !(data instanceof Uint8Array)) {
@@ -62,7 +77,25 @@ export function encodeEvent(protocol: EventProtocol, event: WireEvent): string {
   if (contentType !== undefined && typeof contentType !== "string") {
     throw wrong("contentType", contentType, "a string");
   }
-  return protocol === "cloudevents" ? encodeCloudEvent(event) : encodeMessage(event);
+  return protocol === "cloudevents" ? encodeCloudEvent(event, more) : encodeMessage(event, more);
+}
+
+const NONE: Readonly<Record<string, string>> = Object.freeze({});
+
+/**
+ * Like {@linkcode eventBody}, for the reply to a request: what ties it to the request travels back with it. That is every
+ * property of the request that may stand in an event, but for `own`; their names may be longer than those of an event of
+ * one's own.
+ */
+export function replyBody(
+  protocol: EventProtocol,
+  event: WireEvent,
+  request: Readonly<Record<string, string>>,
+  own: string,
+): EventBody {
+  const tied: Record<string, string> = {};
+  for (const name in request) if (name !== own && isPropertyName(name)) tied[name] = request[name]!;
+  return eventBody(protocol, event, tied);
 }
 
 /**
@@ -70,7 +103,16 @@ export function encodeEvent(protocol: EventProtocol, event: WireEvent): string {
  * Throws ProtocolError when the body is no JSON object, with `offset`, where the body lies in its frame.
  */
 export function decodeEvent(protocol: EventProtocol, body: Uint8Array, offset = 0): WireEvent {
-  return protocol === "cloudevents" ? decodeCloudEvent(body, offset) : decodeMessage(body, offset);
+  return protocol === "cloudevents"
+    ? decodeCloudEvent(body, offset)
+    : decodeMessage(decodeText(body, 0, body.length), offset);
+}
+
+/** The same of a packet. */
+export function packetEvent(protocol: EventProtocol, packet: Packet): WireEvent {
+  return protocol === "cloudevents"
+    ? decodeCloudEvent(packet.body, packet.bodyOffset)
+    : decodeMessage(packet.text(), packet.bodyOffset);
 }
 
 /** Finds the topic of an encoded event without decoding it. Undefined when there is none; the rest may be malformed. */

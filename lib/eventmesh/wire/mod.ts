@@ -34,7 +34,18 @@ export { decodeRecommendation, decodeRedirect, encodeRecommendation, encodeRedir
 export { commandInfo, COMMANDS, isCommand, OPStatus } from "./commands.ts";
 export { FrameDecoder } from "./decoder.ts";
 export { FrameWriter } from "./encoder.ts";
-export { decodeEvent, encodeEvent, eventProtocol, peekEventId, peekTopic, SELECTORS } from "./event.ts";
+export {
+  decodeEvent,
+  encodeEvent,
+  eventBody,
+  eventProtocol,
+  packetEvent,
+  peekEventId,
+  peekTopic,
+  replyBody,
+  SELECTORS,
+} from "./event.ts";
+export { bodyBound, bodyText } from "./event_body.ts";
 export { DELIVERY_COUNT, PUBLISH_WINDOW } from "./extensions.ts";
 export { HEADER_AT, MAX_FRAME, MAX_SEQ, SEQ_DIGITS } from "./limits.ts";
 export { Packet } from "./packet.ts";
@@ -47,8 +58,9 @@ export { decodeUserAgent, encodeUserAgent } from "./user_agent.ts";
 export type { RedirectInfo } from "./address.ts";
 export type { BodyKind, Command, CommandInfo, Direction } from "./commands.ts";
 export type { FrameDecoderOptions } from "./decoder.ts";
-export type { FrameWriterOptions } from "./encoder.ts";
+export type { FrameBody, FrameWriterOptions } from "./encoder.ts";
 export type { EventProtocol, WireEvent } from "./event.ts";
+export type { EventBody } from "./event_body.ts";
 export type { Head, Header, HeaderProperties } from "./header.ts";
 export type {
   ReceivedSubscriptionItem,

@@ -2,6 +2,7 @@ import { ProtocolError } from "../../errors.ts";
 import type { Command } from "./commands.ts";
 import type { Head, HeaderProperties } from "./header.ts";
 import { parseJson } from "./json.ts";
+import { SEQ_DIGITS } from "./limits.ts";
 import { decodeText } from "./text.ts";
 
 /**
@@ -84,6 +85,32 @@ export class Packet {
       this.#digits = 0;
     }
     return this.#seq;
+  }
+
+  /** The same, as the number that {@linkcode FrameWriter.templated} writes in just this way, where there is one. */
+  get plainSeq(): number | string | undefined {
+    return this.#digits === SEQ_DIGITS ? this.seqNumber : this.seq;
+  }
+
+  /** Whether there is a `seq`. */
+  get hasSeq(): boolean {
+    return this.#digits > 0 || this.#seq !== undefined;
+  }
+
+  /** Characters of `seq`; 0 when there is none. */
+  get seqLength(): number {
+    return this.#digits > 0 ? this.#digits : this.#seq === undefined ? 0 : this.#seq.length;
+  }
+
+  /** The bytes that the body lies in, at `bodyStart` to `bodyEnd`: for those who look at it and need no view of their own. */
+  get source(): Uint8Array {
+    return this.#bytes;
+  }
+  get bodyStart(): number {
+    return this.#start;
+  }
+  get bodyEnd(): number {
+    return this.#end;
   }
 
   /** The body; empty when there is none. */

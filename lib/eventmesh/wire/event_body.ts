@@ -1,0 +1,22 @@
+import { quote } from "./json.ts";
+
+/** The body of an event on its way out: JSON around a text, which is not quoted before it is written into its frame. */
+export interface EventBody {
+  /** What stands in front of the text. */
+  readonly head: string;
+  /** What is written as a JSON string; undefined where `head` holds all of it. */
+  readonly text: string | undefined;
+  /** What stands behind it. */
+  readonly tail: string;
+}
+
+/** The same as one string. */
+export function bodyText({ head, text, tail }: EventBody): string {
+  return text === undefined ? head + tail : head + quote(text) + tail;
+}
+
+/** Bytes that the body takes at most, without a look at its text. */
+export function bodyBound({ head, text, tail }: EventBody): number {
+  // A UTF-16 unit is three bytes at most, and six when it has to be escaped.
+  return (head.length + tail.length) * 3 + (text === undefined ? 0 : text.length * 6 + 2);
+}
