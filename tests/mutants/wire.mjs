@@ -141,8 +141,8 @@ export default [
   {
     name: "a control character in a text is not escaped",
     file: "lib/eventmesh/wire/plain.ts",
-    find: "return ((word - 0x20202020) & ~word) | ((quotes",
-    put: "return ((quotes",
+    find: "return word | (word - 0x20202020) | ",
+    put: "return word | ",
     tests: body,
   },
   {

@@ -21,26 +21,15 @@ export function writePlain(bytes: Uint8Array, view: DataView, at: number, text: 
 export function isPlain(view: DataView, start: number, end: number): boolean {
   let found = 0;
   let at = start;
-  for (; at < end - 3; at += 4) {
-    const word = view.getInt32(at);
-    found |= word | special(word);
-  }
-  for (; at < end; at++) {
-    const byte = view.getInt8(at);
-    found |= byte | special(byte | 0x20202000);
-  }
-  return (found & HIGHEST) === 0;
+  for (; at < end - 3; at += 4) found |= special(view.getInt32(at, true));
+  for (; at < end; at++) found |= special(view.getInt8(at) | 0x20202000);
+  return (found & 0x80808080) === 0;
 }
 
-const HIGHEST = 0x80808080;
-
 /**
- * Sets the highest bit of a byte where that byte is a quote, a backslash or a control character. It may set it in a byte
- * above such a one, too, and in one that is no ASCII, but not where all four are others.
+ * Has the highest bit of a byte set where that is no ASCII, or a quote, a backslash or a control character: what is less
+ * than it should be borrows from it. It may be set in the byte above such a one, too, but not where all four are plain.
  */
 function special(word: number): number {
-  const quotes = word ^ 0x22222222;
-  const backslashes = word ^ 0x5c5c5c5c;
-  return ((word - 0x20202020) & ~word) | ((quotes - 0x01010101) & ~quotes) |
-    ((backslashes - 0x01010101) & ~backslashes);
+  return word | (word - 0x20202020) | ((word ^ 0x22222222) - 0x01010101) | ((word ^ 0x5c5c5c5c) - 0x01010101);
 }
