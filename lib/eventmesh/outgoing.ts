@@ -49,9 +49,14 @@ const ttlAccuracy = 10;
 /** The longest time that the runtime can read. */
 const longestTtl = 2 ** 31 - 1;
 
+const none: Readonly<Record<string, string>> = Object.freeze({});
+
 /** Writes the messages of a connection. At once, at the call: what cannot be sent is refused before anything is. */
 export class Composer {
   readonly #options: Pick<ResolvedOptions, "protocol" | "maxFrame">;
+  /** What stands around the text of a message that has nothing but a topic: most go where the one before went. */
+  #last: (Pick<EventBody, "head" | "tail"> & { topic: string; ttl: number | undefined }) | undefined =
+    undefined;
   readonly #templates: Readonly<Record<PublishCommand | "REQUEST_TO_SERVER", FrameTemplate>>;
 
   constructor(options: Pick<ResolvedOptions, "protocol" | "maxFrame">) {
@@ -107,7 +112,7 @@ export class Composer {
     options: PublishOptions & EventMeshMessageOptions,
     id: string | undefined,
   ): WireEvent {
-    const { properties = {}, contentType, source, type } = options;
+    const { properties = none, contentType, source, type } = options;
     if (this.#options.protocol === "cloudevents") {
       return { topic, id: id ?? randomUUID(), data, contentType, source, type, properties };
     }
@@ -122,6 +127,17 @@ export class Composer {
   }
 
   #body(event: WireEvent, ttl: number | undefined): EventBody {
+    const { topic, data, contentType, properties } = event;
+    const plain = properties === none && contentType === undefined && typeof data === "string";
+    if (!plain || this.#options.protocol !== "eventmeshmessage") return this.#newBody(event, ttl);
+    const last = this.#last;
+    if (last?.topic === topic && last.ttl === ttl) return { head: last.head, text: data, tail: last.tail };
+    const body = this.#newBody(event, ttl);
+    this.#last = { topic, ttl, head: body.head, tail: body.tail };
+    return body;
+  }
+
+  #newBody(event: WireEvent, ttl: number | undefined): EventBody {
     const { protocol } = this.#options;
     if (ttl === undefined) return eventBody(protocol, event);
     const { properties } = event;

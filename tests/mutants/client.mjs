@@ -396,6 +396,20 @@ export default [
     tests: request,
   },
   {
+    name: "a message goes where the one before went",
+    file: "lib/eventmesh/outgoing.ts",
+    find: "if (last?.topic === topic && last.ttl === ttl)",
+    put: "if (last !== undefined && last.ttl === ttl)",
+    tests: publish,
+  },
+  {
+    name: "a request says how long the one before had",
+    file: "lib/eventmesh/outgoing.ts",
+    find: "if (last?.topic === topic && last.ttl === ttl)",
+    put: "if (last?.topic === topic && (last.ttl === undefined) === (ttl === undefined))",
+    tests: request,
+  },
+  {
     name: "what ties a reply to its request gets lost",
     file: "lib/eventmesh/incoming.ts",
     find: "replyBody(this.#protocol, event, properties, messageIdProperty)",

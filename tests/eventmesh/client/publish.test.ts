@@ -39,6 +39,31 @@ describe("publish", () => {
     });
   });
 
+  it("writes each message as its own call says, whatever the one before was", async () => {
+    const { server, connection } = await pair();
+    const calls = [
+      ["orders", "1", {}],
+      ["orders", "2", {}],
+      ["returns", "3", {}],
+      ["returns", "4", { properties: { color: "red" } }],
+      ["returns", "5", { contentType: "text/plain" }],
+      ["returns", "6", {}],
+      ["orders", new TextEncoder().encode("7"), {}],
+    ] as const;
+    for (const [topic, data, options] of calls) await connection.publish(topic, data, options);
+    const bodies = server.of("ASYNC_MESSAGE_TO_SERVER").map(({ packet }) => packet.json());
+    const headers = { datacontenttype: "text/plain" };
+    expect(bodies).toEqual([
+      { topic: "orders", properties: {}, headers: {}, body: "1" },
+      { topic: "orders", properties: {}, headers: {}, body: "2" },
+      { topic: "returns", properties: {}, headers: {}, body: "3" },
+      { topic: "returns", properties: { color: "red" }, headers: {}, body: "4" },
+      { topic: "returns", properties: {}, headers, body: "5" },
+      { topic: "returns", properties: {}, headers: {}, body: "6" },
+      { topic: "orders", properties: {}, headers: {}, body: "7" },
+    ]);
+  });
+
   it("writes CloudEvents when asked to, with an id of their own", async () => {
     const { server, connection } = await pair({ protocol: "cloudevents" });
     await connection.publish("orders", '{"a":1}', {
