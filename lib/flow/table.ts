@@ -1,6 +1,7 @@
 /**
  * Finds what a reply belongs to: a ring of slots addressed by sequence number, with a map for the few that meet in one
- * slot. Sequence numbers are positive integers, given out in rising order and never twice.
+ * slot. Sequence numbers are positive integers, given out in rising order and never twice. The ring begins small, as most
+ * tables of most connections stay nearly empty, and grows as soon as two would meet.
  *
  * ```
  *   slot = seq & mask      | 64 | 65 |  2 | 67 | ...    a slot is free, or holds one seq;
@@ -8,18 +9,17 @@
  * ```
  */
 export class SequenceTable<T> {
-  readonly #keys: Float64Array;
-  readonly #values: (T | undefined)[];
-  readonly #mask: number;
+  readonly #capacity: number;
+  #keys: Float64Array = new Float64Array(0);
+  #values: (T | undefined)[] = [];
+  #mask = 0;
   readonly #overflow: Map<number, T> = new Map();
   #size = 0;
 
-  /** `capacity` is rounded up to a power of two; more than that may be held, only slower. */
+  /** `capacity` of the ring is rounded up to a power of two; more than that may be held, only slower. */
   constructor(capacity = 1_024) {
-    const slots = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)));
-    this.#keys = new Float64Array(slots);
-    this.#values = new Array(slots).fill(undefined);
-    this.#mask = slots - 1;
+    this.#capacity = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)));
+    this.#lay(Math.min(fewest, this.#capacity));
   }
 
   get size(): number {
@@ -27,6 +27,7 @@ export class SequenceTable<T> {
   }
 
   set(seq: number, value: T): void {
+    while (this.#keys[seq & this.#mask] !== 0 && this.#keys.length < this.#capacity) this.#grow();
     const slot = seq & this.#mask;
     this.#size++;
     if (this.#keys[slot] === 0) {
@@ -83,4 +84,24 @@ export class SequenceTable<T> {
     this.#size = 0;
     return held.sort(([one], [other]) => one - other).map(([, value]) => value);
   }
+
+  #lay(slots: number): void {
+    this.#keys = new Float64Array(slots);
+    this.#values = new Array(slots).fill(undefined);
+    this.#mask = slots - 1;
+  }
+
+  /** Twice as many slots: none of those who had one each meet in one. */
+  #grow(): void {
+    const [keys, values] = [this.#keys, this.#values];
+    this.#lay(2 * keys.length);
+    keys.forEach((key, slot) => {
+      if (key === 0) return;
+      this.#keys[key & this.#mask] = key;
+      this.#values[key & this.#mask] = values[slot];
+    });
+  }
 }
+
+/** Slots at the begin: of as many V8 keeps the numbers with the object itself. */
+const fewest = 8;

@@ -6,12 +6,12 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const bin = fileURLToPath(new URL("../../node_modules/.bin/", import.meta.url));
+export const bin = fileURLToPath(new URL("../../node_modules/.bin/", import.meta.url));
 const runtimes = {
   node: ["node"],
   node24: ["npm", "exec", "--yes", "--package=node@24", "--", "node"],
   bun: [`${bin}bun`],
-  deno: [`${bin}deno`, "run", "-A"],
+  deno: [`${bin}deno`, "run", "-A", "--quiet"],
 };
 
 const children = new Set();
@@ -20,7 +20,9 @@ process.on("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
-/** The runtimes that the command line asks for, as commands. Ends the process when there is no such runtime, or no build. */
+/**
+ * The runtimes that the command line asks for, as commands. Ends the process when there is no such runtime, or no build.
+ */
 export function wantedRuntimes(byDefault = Object.keys(runtimes)) {
   const wanted = process.argv.slice(2).filter((word) => !word.startsWith("-"));
   for (const name of wanted) {
@@ -44,20 +46,24 @@ export function spawnChild(program, args, stdio) {
 
 /** Starts a script of this folder, and resolves when it is ready. */
 export async function startActor([program, ...leading], script, words) {
-  const child = spawnChild(program, [...leading, `${here}${script}`, ...words], ["pipe", "pipe", "inherit"]);
+  const child = startSpeaker(program, [...leading, `${here}${script}`, ...words], words.join(" "));
+  return { ...child, ...await child.next() };
+}
+
+/** Starts a program that answers each line of JSON with another. `next` resolves with what it says by itself. */
+export function startSpeaker(program, args, name) {
+  const child = spawnChild(program, args, ["pipe", "pipe", "inherit"]);
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => {
-    const timer = setTimeout(() => fail(`no answer of ${words.join(" ")} within 60 s`), 60_000);
+    const timer = setTimeout(() => fail(`no answer of ${name} within 60 s`), 60_000);
     const { done, value } = await answers.next();
     clearTimeout(timer);
-    if (done) fail(`${words.join(" ")} ended`);
+    if (done) fail(`${name} ended`);
     return JSON.parse(value);
   };
-  const { ready, runtime } = await next();
   return {
     child,
-    ready,
-    runtime,
+    next,
     ask(order) {
       child.stdin.write(`${JSON.stringify(order)}\n`);
       return next();

@@ -2,20 +2,31 @@
 // every operation.
 import { startBroker } from "../../dist/lib/broker/mod.js";
 import { connect } from "../../dist/mod.js";
+import { drive } from "./drive.mjs";
 
 export async function startServer() {
   const broker = await startBroker({ port: 0 });
-  return broker.url;
+  return { address: broker.url, published: () => broker.inspect().counters.published };
 }
 
-export async function startClient(address, { size }) {
-  const data = "x".repeat(size);
+export const startClient = (address) => drive(address, open);
+
+async function open(address) {
   const { signal } = new AbortController();
   const connection = await connect(address, { signal });
-  const responder = await connection.subscribe("bench", { type: "sync", capacity: 10_000, signal });
-  void responder.consume((message) => message.wantsReply ? message.text() : undefined, { concurrency: 64 });
   return {
-    publish: () => connection.publish("quiet", data, { signal, timeout: 20_000 }),
-    request: () => connection.request("bench", data, { signal, timeout: 20_000 }),
+    publish: (topic, data, properties) =>
+      connection.publish(topic, data, { properties, signal, timeout: 20_000 }),
+    async request(topic, data, properties) {
+      return (await connection.request(topic, data, { properties, signal, timeout: 20_000 })).text();
+    },
+    async subscribe(topic, handle) {
+      const subscription = await connection.subscribe(topic, { signal });
+      void subscription.consume((message) => void handle(message.text(), message.properties));
+    },
+    async respond(topic, handle) {
+      const subscription = await connection.subscribe(topic, { type: "sync", capacity: 10_000, signal });
+      void subscription.consume((message) => handle(message.text()), { concurrency: 64 });
+    },
   };
 }

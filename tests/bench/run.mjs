@@ -1,63 +1,70 @@
-// npm run bench [-- RUNTIME ...]: confirmed publish and request/reply, client and server in separate processes, against
-// a naive and a raw implementation of the same wire, in one interleaved run. Only ratios mean anything: see
-// docs/performance.md.
+// npm run bench [-- RUNTIME ...] [--only=TEXT] [--systems=NAME,...] [--rounds=N] [--slice=MS] [--write]
+//
+// Confirmed publish and request/reply, client and server in separate processes, beside a naive and a tuned
+// implementation of the same wire, a raw echo of the same bytes, the Java SDK of EventMesh and its runtime. Only ratios
+// mean anything: see docs/performance.md.
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { cpus, loadavg, release } from "node:os";
 import process from "node:process";
-import { startActor, wantedRuntimes } from "./actors.mjs";
-import { median, perSecond, ratios } from "./figures.mjs";
+import { fileURLToPath } from "node:url";
+import { bin, wantedRuntimes } from "./actors.mjs";
+import { replaceBetween } from "./curves/document.mjs";
+import { readOptions } from "./options.mjs";
+import { prepareJava, startRuntime } from "./others.mjs";
+import { canPin } from "./pinning.mjs";
+import { measureRuntime, wantsRuntime } from "./sections.mjs";
+import { comparison, report, throughputTable } from "./tables.mjs";
 
-const systems = ["gracewire", "naive", "raw"];
-const workloads = [
-  { title: "publish, 256 outstanding", workload: "publish", outstanding: 256 },
-  { title: "publish, 1 outstanding", workload: "publish", outstanding: 1 },
-  { title: "request, 64 outstanding", workload: "request", outstanding: 64 },
-  { title: "request, 1 outstanding", workload: "request", outstanding: 1 },
-];
-const rounds = Number(process.env.BENCH_ROUNDS ?? 6);
-const slice = Number(process.env.BENCH_SLICE ?? 300);
-const warmUp = 3;
-
+const options = readOptions();
 const commands = wantedRuntimes();
-console.log(
-  "| runtime | workload | gracewire | of raw | over naive | processor time per operation, client + server |",
-);
-console.log("| --- | --- | ---: | ---: | ---: | ---: |");
-for (const command of commands) await bench(command);
+const tell = (line) => console.error(line);
+
+const started = stolen();
+const java = options.named ? undefined : await prepareJava(tell);
+const runtime = options.named || !wantsRuntime(options) ? undefined : await startRuntime(tell);
+if (!canPin) tell("left out, on one core: there is no taskset");
+const all = [];
+for (const [number, command] of commands.entries()) {
+  const mixOfRuntime = number === 0 && options.only === "";
+  all.push(await measureRuntime(command, { ...options, mixOfRuntime }, { java, runtime, tell }));
+}
+await runtime?.stop();
+
+const text = `${options.named ? comparison(all, options.systems) : report(all)}\n\n${conditions()}`;
+console.log(text);
+if (options.write) write();
 process.exit(0);
 
-async function bench(command) {
-  const pairs = {};
-  for (const system of systems) {
-    const server = await startActor(command, "actor.mjs", ["server", system]);
-    const client = await startActor(command, "actor.mjs", ["client", system, server.ready]);
-    pairs[system] = { server, client };
-  }
-  const { runtime } = pairs.gracewire.client;
-  for (const { title, workload, outstanding } of workloads) {
-    const results = Object.fromEntries(systems.map((system) => [system, []]));
-    for (let round = -warmUp; round < rounds; round++) {
-      // There and back again (A B C C B A): whoever always runs second would win by it.
-      for (const system of [...systems, ...[...systems].reverse()]) {
-        const result = await measure(pairs[system], { workload, outstanding, milliseconds: slice });
-        if (round >= 0) results[system].push(result);
-      }
-    }
-    console.log(row(runtime, title, results));
-  }
-  for (const { server, client } of Object.values(pairs)) {
-    for (const actor of [client, server]) actor.child.kill("SIGKILL");
+/** Where and how it was measured. */
+function conditions() {
+  const now = stolen();
+  const share = now === undefined
+    ? ""
+    : `, ${((now.steal - started.steal) / (now.all - started.all) * 100).toFixed(1)} % stolen`;
+  const [{ model }] = cpus();
+  return `${options.rounds} rounds of slices of ${options.slice} ms on ${cpus().length} cores of ${model}, ${process.platform} ${release()}; ` +
+    `load average at the end ${loadavg()[0].toFixed(1)}${share}.`;
+}
+
+/** Ticks of the processors, and those that went to other machines on the same host. */
+function stolen() {
+  try {
+    const ticks = readFileSync("/proc/stat", "utf8").split("\n")[0].trim().split(/\s+/).slice(1, 9).map(
+      Number,
+    );
+    return { all: ticks.reduce((sum, tick) => sum + tick), steal: ticks[7] };
+  } catch {
+    return undefined;
   }
 }
 
-async function measure({ server, client }, order) {
-  const { cpu: before } = await server.ask({ workload: "cpu" });
-  const { done, milliseconds, cpu } = await client.ask(order);
-  const { cpu: after } = await server.ask({ workload: "cpu" });
-  return { rate: (done / milliseconds) * 1_000, cost: ((cpu + after - before) / done) * 1_000 };
-}
-
-function row(runtime, title, { gracewire, naive, raw }) {
-  const cost = [gracewire, naive, raw].map((results) => median(results.map(({ cost }) => cost)).toFixed(1));
-  return `| ${runtime} | ${title} | ${perSecond(gracewire)} | ${ratios(gracewire, raw)} | ${
-    ratios(gracewire, naive)
-  } | ${cost[0]} µs (naive ${cost[1]}, raw ${cost[2]}) |`;
+/** Into the documentation, where its marks are. */
+function write() {
+  const root = new URL("../../", import.meta.url);
+  const files = { "docs/performance.md": { figures: text }, "README.md": { speed: throughputTable(all) } };
+  for (const [file, contents] of Object.entries(files)) {
+    replaceBetween(new URL(file, root), contents);
+    spawnSync(`${bin}deno`, ["fmt", fileURLToPath(new URL(file, root))], { stdio: "inherit" });
+  }
 }

@@ -105,6 +105,26 @@ describe("Outbox", () => {
     expect(sink.sizes).toEqual([30, 1]);
   });
 
+  it("takes with it what its owner writes at the end of the tick, and asks no owner of a closed one", async () => {
+    let ends = 0;
+    const owner = {
+      onFull() {},
+      onTick() {
+        if (ends++ > 0) return;
+        source.fill(new Uint8Array(5));
+        outbox.touch();
+      },
+    };
+    outbox = new Outbox(sink, source, owner);
+    put(1);
+    await turns(3);
+    expect([sink.sizes, ends]).toEqual([[6], 1]);
+    put(1);
+    outbox.close();
+    await turns(3);
+    expect([sink.sizes, ends]).toEqual([[6], 1]);
+  });
+
   it("does not wait for the end of the tick with 64 KiB", async () => {
     source.fill(new Uint8Array(64 * 1_024 - 1));
     outbox.touch();

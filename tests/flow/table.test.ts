@@ -34,6 +34,16 @@ describe("SequenceTable", () => {
     for (let seq = 1; seq <= 1_000; seq++) expect(table.get(seq)).toBe(seq % 2 === 0 ? undefined : seq * 2);
   });
 
+  it("grows with what it holds, and keeps all of it", () => {
+    const table = new SequenceTable<number>(64);
+    for (let seq = 1; seq <= 200; seq++) {
+      table.set(seq, seq * 2);
+      for (let held = Math.max(1, seq - 40); held <= seq; held++) expect(table.get(held)).toBe(held * 2);
+      if (seq > 40) expect(table.take(seq - 40)).toBe((seq - 40) * 2);
+    }
+    expect(table.drain()).toEqual(Array.from({ length: 40 }, (_, i) => (161 + i) * 2));
+  });
+
   it("keeps sequence numbers beyond 32 bits apart", () => {
     const table = new SequenceTable<string>(16);
     const base = 2 ** 32;

@@ -192,6 +192,13 @@ export default [
     tests: table,
   },
   {
+    name: "a ring that grows leaves what it holds behind",
+    file: "lib/flow/table.ts",
+    find: "      this.#keys[key & this.#mask] = key;\n",
+    put: "      this.#keys[slot] = key;\n",
+    tests: table,
+  },
+  {
     name: "a table is emptied out of order",
     file: "lib/flow/table.ts",
     find: "return held.sort(([one], [other]) => one - other).map(([, value]) => value);",

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { eventMesh, type EventMeshVersion } from "./eventmesh_home.ts";
-import { javaCommand } from "./jvm.ts";
+import { javaCommand, quickStart } from "./jvm.ts";
 import { type RunningPeer, startPeer } from "./peer.ts";
 
 /** What {@linkcode startEventMesh} takes. */
@@ -13,6 +13,8 @@ export interface EventMeshRuntimeOptions {
   readonly properties?: Readonly<Record<string, string>> | undefined;
   /** What its log tells. A line for each frame, at INFO, would be most of its work. @default {"WARN"} */
   readonly log?: "INFO" | "WARN" | "ERROR" | undefined;
+  /** Options of the JVM. @default {those of a quick start, and 512 MiB} */
+  readonly jvm?: readonly string[] | undefined;
 }
 
 /** A runtime of EventMesh in a process of its own. */
@@ -28,7 +30,8 @@ export interface EventMeshRuntime extends RunningPeer {
 
 /** Starts a runtime of EventMesh, and resolves when it takes clients. */
 export async function startEventMesh(
-  { version, nameServer, properties = {}, log = "WARN" }: EventMeshRuntimeOptions,
+  { version, nameServer, properties = {}, log = "WARN", jvm = [...quickStart, "-Xmx512m"] }:
+    EventMeshRuntimeOptions,
 ): Promise<EventMeshRuntime> {
   const { jars, plugins } = await eventMesh(version).install();
   const storage = nameServer === undefined ? "standalone" : "rocketmq";
@@ -60,7 +63,6 @@ export async function startEventMesh(
       for (const [name, text] of Object.entries(files)) await writeFile(join(conf, name), text);
       return javaCommand(
         [
-          "-Xmx512m",
           `-Dlog4j.configurationFile=${join(conf, "log4j2.xml")}`,
           `-Deventmesh.log.home=${join(folder, "logs")}`,
           `-DconfPath=${conf}`,
@@ -71,6 +73,8 @@ export async function startEventMesh(
         ],
         [conf, ...jars].join(delimiter),
         "org.apache.eventmesh.runtime.boot.EventMeshStartup",
+        [],
+        jvm,
       );
     },
     ready: /server state:RUNNING/,

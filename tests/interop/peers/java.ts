@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises";
 import { basename, delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventMesh } from "./eventmesh_home.ts";
-import { javaCommand } from "./jvm.ts";
+import { javaCommand, quickStart } from "./jvm.ts";
 import { type Peer, peer } from "./needs.ts";
 import { type RunningPeer, startPeer } from "./peer.ts";
+import type { Command } from "./process.ts";
 import { commandPath, compiled, mavenJars, pom } from "./tools.ts";
 
 /** Versions of the Java SDK that tests run against. */
@@ -22,26 +23,33 @@ export interface JavaOptions {
   readonly args?: readonly string[] | undefined;
   /** What it says when it is ready. @default {any output} */
   readonly ready?: RegExp | undefined;
+  /** Options of the JVM. @default {those of a quick start, and 256 MiB} */
+  readonly jvm?: readonly string[] | undefined;
 }
 
 /**
  * Compiles a Java program of one file, once, and starts it. It may use the Java SDK and what comes with it; `process.type`
  * writes to its standard input.
  */
-export async function startJava(
+export async function startJava(source: URL, options: JavaOptions): Promise<RunningPeer> {
+  const command = await javaProgram(source, options);
+  return await startPeer({
+    name: `${basename(fileURLToPath(source))} on Java SDK ${options.sdk}`,
+    command: () => command,
+    ready: options.ready ?? /./,
+    input: true,
+  });
+}
+
+/** Compiles a Java program of one file, once. Resolves with the command that starts it. */
+export async function javaProgram(
   source: URL,
-  { sdk, args = [], ready = /./ }: JavaOptions,
-): Promise<RunningPeer> {
+  { sdk, args = [], jvm = [...quickStart, "-Xmx256m"] }: JavaOptions,
+): Promise<Command> {
   const classPath = (await javaSdk(sdk).install()).join(delimiter);
   const file = fileURLToPath(source);
   const classes = await compiled(file, await readFile(file, "utf8"), classPath);
-  const main = basename(file, ".java");
-  return await startPeer({
-    name: `${basename(file)} on Java SDK ${sdk}`,
-    command: () => javaCommand(["-Xmx256m"], `${classes}${delimiter}${classPath}`, main, args),
-    ready,
-    input: true,
-  });
+  return javaCommand([], `${classes}${delimiter}${classPath}`, basename(file, ".java"), args, jvm);
 }
 
 async function ofMaven(version: string): Promise<string[]> {

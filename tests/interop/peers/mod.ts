@@ -5,7 +5,7 @@
  */
 export { type EventMeshRuntime, type EventMeshRuntimeOptions, startEventMesh } from "./eventmesh.ts";
 export { eventMesh, type EventMeshVersion } from "./eventmesh_home.ts";
-export { type JavaOptions, javaSdk, type JavaSdkVersion, startJava } from "./java.ts";
+export { type JavaOptions, javaProgram, javaSdk, type JavaSdkVersion, startJava } from "./java.ts";
 export {
   type NatsServer,
   natsServer,

@@ -81,13 +81,16 @@ export async function startNats(options: NatsServerOptions): Promise<NatsServer>
   return Object.assign(started, { port: chosen, url: `${scheme}://127.0.0.1:${chosen}` });
 }
 
-/** Starts servers that know each other. Resolves when each has routes to all others. */
-export async function startNatsCluster(version: NatsVersion, size = 3, config = ""): Promise<NatsServer[]> {
+/** Starts three servers that know each other. Resolves when each has routes to all others. */
+export async function startNatsCluster(
+  { config = "", ...options }: NatsServerOptions,
+): Promise<NatsServer[]> {
+  const size = 3;
   const routes = await freePorts(size);
   const urls = routes.map((port) => `"nats-route://127.0.0.1:${port}"`).join(", ");
   const nodes = await Promise.all(routes.map((port, i) =>
     startNats({
-      version,
+      ...options,
       config: `server_name: "n${
         i + 1
       }"\ncluster { name: "test", listen: "127.0.0.1:${port}", routes: [${urls}] }\n${config}`,
