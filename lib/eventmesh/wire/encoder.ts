@@ -21,6 +21,9 @@ export interface FrameWriterOptions {
 /** A body as it can be given to a {@linkcode FrameWriter}. */
 export type FrameBody = string | Uint8Array | EventBody;
 
+/** Bytes that a buffer of one's own begins with. */
+const LEAST = 4_096;
+
 /** A buffer that grew beyond this is not kept for reuse. */
 const KEPT = 1_048_576;
 
@@ -46,6 +49,8 @@ export class FrameWriter {
   /** Onto the same memory; made anew where that has changed. */
   #view: DataView = NO_VIEW;
   #length = 0;
+  /** How large the buffer had become, or becomes at once: most writers of a connection only ever say little. */
+  #usual = LEAST;
 
   constructor({ maxFrame, spare }: FrameWriterOptions = {}) {
     this.#limit = frameLimit(maxFrame);
@@ -136,6 +141,7 @@ export class FrameWriter {
   }
 
   #letGo(): void {
+    this.#usual = Math.max(LEAST, Math.min(this.#bytes.length, INITIAL));
     this.#bytes = NOTHING;
     this.#view = NO_VIEW;
   }
@@ -188,7 +194,7 @@ export class FrameWriter {
       this.#bytes = this.#spare.take();
       return;
     }
-    const larger = new Uint8Array(Math.max(INITIAL, at + size, this.#bytes.length * 2));
+    const larger = new Uint8Array(Math.max(this.#usual, at + size, this.#bytes.length * 2));
     larger.set(this.#bytes.subarray(0, at));
     this.#bytes = larger;
   }
