@@ -37,7 +37,7 @@ export interface AnyConnection extends MessageConnection {
  * ```
  *
  * @throws {TypeError | RangeError} a wrong URL or option.
- * @throws {UnsupportedError} a scheme that no protocol has.
+ * @throws {UnsupportedError} a scheme that no protocol has, or a protocol whose package is missing or of another version.
  * @throws {ConnectError | PeerError | TimeoutError} as the protocol documents.
  */
 export function connect(
@@ -51,7 +51,7 @@ export async function connect(
   options: ConnectOptions = {},
 ): Promise<AnyConnection> {
   const scheme = schemeOf(urls);
-  const load = protocols[scheme.replace(/[+:].*$/, "")];
+  const load = protocols.get(scheme.replace(/[+:].*$/, ""));
   if (load === undefined) {
     throw new UnsupportedError(
       `Cannot connect: expected a URL with scheme eventmesh:, eventmesh+tls:, eventmesh+unix:, nats: or nats+tls:, got ${scheme}`,
@@ -69,10 +69,11 @@ interface Protocol {
   connect(urls: Several<string | URL>, options: ConnectOptions): Promise<AnyConnection>;
 }
 
-const protocols: Readonly<Record<string, (() => Promise<Protocol>) | undefined>> = {
-  eventmesh: () => import("./eventmesh/mod.ts"),
-  nats: () => import("./nats/mod.ts"),
-};
+/** A map: an object has names that nobody has put there, such as `constructor`. */
+const protocols: ReadonlyMap<string, () => Promise<Protocol>> = new Map<string, () => Promise<Protocol>>([
+  ["eventmesh", () => import("./eventmesh/mod.ts")],
+  ["nats", () => import("./nats/mod.ts")],
+]);
 
 function schemeOf(urls: string | URL | readonly (string | URL)[]): string {
   const first: unknown = Array.isArray(urls) ? urls[0] : urls;

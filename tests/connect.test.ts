@@ -33,7 +33,17 @@ describe("connect", () => {
     );
   });
 
+  it.each(["constructor", "toString", "hasOwnProperty", "valueOf", "constructor+tls"])(
+    "takes no name that every object has for a scheme: %s",
+    async (scheme) => {
+      const error = await connect(`${scheme}://h`).catch((reason: unknown) => reason) as Error;
+      expect(error).toBeInstanceOf(UnsupportedError);
+      expect(error.message).toContain(`got ${scheme.toLowerCase()}:`);
+    },
+  );
+
   it.each([
+    { urls: "__proto__://h", text: /expected a URL such as eventmesh:\/\/host:port, got "__proto__:\/\/h"/ },
     { urls: 5, text: "Cannot connect: expected a URL or a list of URLs, got number" },
     { urls: [], text: "Cannot connect: expected a URL or a list of URLs, got an empty list" },
     {

@@ -14,7 +14,8 @@ import type {
 import type { Message } from "../messaging/message.ts";
 import { Subscribers } from "../messaging/subscribers.ts";
 import { resolveBuffer } from "../messaging/subscription.ts";
-import { type EventMeshSubscribeOptions, type ResolvedOptions, resolveSubscribe, show } from "./options.ts";
+import { checkTopics, type TopicRule } from "../messaging/topic.ts";
+import { type EventMeshSubscribeOptions, type ResolvedOptions, resolveSubscribe } from "./options.ts";
 import type { EventMeshMessageOptions } from "./outgoing.ts";
 import { Publisher } from "./publisher.ts";
 import { Route } from "./route.ts";
@@ -152,7 +153,7 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
     topics: string | readonly string[],
     options: EventMeshSubscribeOptions = {},
   ): Promise<Subscription> {
-    const list = checkTopics(topics);
+    const list = checkTopics(topics, topicRule);
     const { group = this.#context.options.agent.group, timeout, ...how } = resolveSubscribe(options);
     const buffer = resolveBuffer(options);
     const { signal } = options;
@@ -214,18 +215,9 @@ function firstSeq(): number {
   return 1_000_000_000 + Math.floor(Math.random() * 4_000_000_000);
 }
 
-function checkTopics(topics: string | readonly string[]): readonly string[] {
-  const list: unknown = typeof topics === "string" ? [topics] : topics;
-  if (!Array.isArray(list)) {
-    throw new TypeError(`Cannot subscribe: expected a topic or a list of topics, got ${show(topics)}`);
-  }
-  if (list.length === 0) {
-    throw new TypeError("Cannot subscribe: expected one or more topics, got an empty list");
-  }
-  for (const topic of list as readonly unknown[]) {
-    if (typeof topic !== "string" || topic.trim() === "") {
-      throw new TypeError(`Cannot subscribe: expected topics that are not blank, got ${show(topic)}`);
-    }
-  }
-  return [...new Set(list as readonly string[])];
-}
+const topicRule: TopicRule = {
+  one: "a topic",
+  many: "topics",
+  wanted: "topics that are not blank",
+  fits: (topic) => topic.trim() !== "",
+};

@@ -1,16 +1,30 @@
 import process from "node:process";
 import * as v from "valibot";
-import type { BackoffOptions } from "../flow/backoff.ts";
 import type { SubmitOptions } from "../flow/operation.ts";
 import type { AbortOptions } from "../lifecycle/endpoint.ts";
-import { checkDuration } from "../lifecycle/timer.ts";
 import type { PublishOptions, SubscribeOptions } from "../messaging/connection.ts";
+import {
+  checkObject,
+  checkOptions,
+  checkSignal,
+  count,
+  duration,
+  interval,
+  reconnect,
+  type ReconnectOptions,
+  resolveOperation,
+  text,
+  tlsWith,
+  wrong,
+} from "../messaging/option.ts";
 import { systemNetwork } from "../net/system.ts";
 import type { Network, TlsConnectOptions } from "../net/transport.ts";
 import { VERSION } from "../version.ts";
 import { type EventProtocol, MAX_FRAME, type SubscriptionMode, type SubscriptionType } from "./wire/mod.ts";
 
-/** Options of {@linkcode connect}. Durations are milliseconds. */
+export type { ReconnectOptions } from "../messaging/option.ts";
+
+/** Options of {@linkcode connect}. Durations are milliseconds. One that there is not is a TypeError. */
 export interface EventMeshOptions extends AbortOptions {
   /**
    * Bounds the call: connecting and hello, over all servers of the list. A server of a list that does not answer gets its
@@ -59,17 +73,6 @@ export interface EventMeshOptions extends AbortOptions {
   readonly network?: Network | undefined;
 }
 
-/**
- * How a connection comes back after a loss. The first attempt follows after `min` at most, the next ones wait longer; a
- * server that lets us in and drops us within a second counts as a failed attempt for the waits.
- */
-export interface ReconnectOptions extends BackoffOptions {
-  /** Failed attempts in a row before the connection is given up. @default {Infinity} */
-  readonly attempts?: number | undefined;
-  /** Milliseconds for one attempt. @default {5_000} */
-  readonly timeout?: number | undefined;
-}
-
 /** Options of `subscribe` that only EventMesh has. */
 export interface EventMeshSubscribeOptions extends SubscribeOptions {
   /** `clustering`: one member of the group gets a message; `broadcasting`: each. @default {"clustering"} */
@@ -108,33 +111,11 @@ export interface ResolvedAgent {
   readonly group: string;
 }
 
-const milliseconds = "a number of milliseconds from 0";
-const duration = v.pipe(v.number(milliseconds), v.minValue(0, milliseconds));
-const wholeFromOne = "a whole number from 1, or Infinity";
-const count = v.pipe(
-  v.number(wholeFromOne),
-  v.check((value) => value === Infinity || Number.isInteger(value) && value >= 1, wholeFromOne),
-);
 const filled = "a string that is not blank";
 const name = v.pipe(v.string(filled), v.regex(/\S/, filled));
-const text = v.string("a string");
-const part = v.pipe(
-  v.number("a number from 0 to 1"),
-  v.minValue(0, "a number from 0 to 1"),
-  v.maxValue(1, "a number from 0 to 1"),
-);
 const bytes = "a whole number of bytes, from 1024 to 2147483647";
 
-const reconnect = v.object({
-  min: v.optional(duration),
-  max: v.optional(duration),
-  factor: v.optional(v.pipe(v.number("a number from 1"), v.minValue(1, "a number from 1"))),
-  jitter: v.optional(part),
-  attempts: v.optional(count),
-  timeout: v.optional(duration),
-}, "false, or an object with min, max, factor, jitter, attempts and timeout");
-
-const schema = v.object({
+const schema = v.strictObject({
   timeout: v.optional(duration, 20_000),
   group: v.optional(name, "gracewire"),
   subsystem: v.optional(name, "gracewire"),
@@ -149,13 +130,10 @@ const schema = v.object({
     "eventmeshmessage",
   ),
   window: v.optional(count),
-  heartbeat: v.optional(
-    v.pipe(v.number("a number of milliseconds from 1"), v.minValue(1, "a number of milliseconds from 1")),
-    20_000,
-  ),
+  heartbeat: v.optional(interval, 20_000),
   missedHeartbeats: v.optional(count, 2),
-  reconnect: v.optional(v.lazy((value) => value === false ? v.literal(false) : reconnect), {}),
-  tls: v.optional(v.looseObject({}, "an object with ca, cert, key, servername or rejectUnauthorized"), {}),
+  reconnect: v.optional(reconnect, {}),
+  tls: v.optional(tlsWith(), {}),
   // Below that the hello itself does not fit; above it is no length of a frame.
   maxFrame: v.optional(
     v.pipe(v.number(bytes), v.integer(bytes), v.minValue(1_024, bytes), v.maxValue(2 ** 31 - 1, bytes)),
@@ -175,14 +153,8 @@ export function resolveOptions(options: EventMeshOptions, fromUrl: Partial<Resol
   if (typeof network?.dial !== "function") {
     throw wrong("network", "a network, such as systemNetwork()", network);
   }
-  const given = Object.fromEntries(
-    Object.entries({ ...rest, ...fromUrl }).filter(([, value]) => value !== undefined),
-  );
   const { timeout, protocol, window, heartbeat, missedHeartbeats, reconnect, tls, maxFrame, ...agent } =
-    check(
-      schema,
-      given,
-    );
+    checkOptions(schema, { ...rest, ...fromUrl });
   return {
     timeout,
     protocol,
@@ -190,7 +162,7 @@ export function resolveOptions(options: EventMeshOptions, fromUrl: Partial<Resol
     heartbeat,
     missedHeartbeats,
     reconnect,
-    tls: tls as TlsConnectOptions,
+    tls,
     maxFrame,
     network,
     agent: { ...agent, pid: process.pid, version: VERSION },
@@ -216,7 +188,7 @@ export function resolveSubscribe(options: EventMeshSubscribeOptions): {
 } {
   checkObject(options);
   checkSignal(options.signal);
-  const { mode, type, group, timeout } = check(subscribeSchema, {
+  const { mode, type, group, timeout } = checkOptions(subscribeSchema, {
     mode: options.mode,
     type: options.type,
     group: options.group,
@@ -232,58 +204,13 @@ export function resolveSubscribe(options: EventMeshSubscribeOptions): {
 
 /** What a caller of `publish`, `request` or `recommend` asks for. By hand: this runs once per message. */
 export function resolvePublish(options: PublishOptions, defaultTimeout: number): SubmitOptions {
-  checkObject(options);
-  const { signal, timeout = defaultTimeout, retry, offline, id, properties } = options;
-  checkSignal(signal);
-  checkDuration("timeout", timeout);
-  if (retry !== undefined && retry !== "never" && retry !== "unknown") {
-    throw wrong("retry", '"never" or "unknown"', retry);
-  }
-  if (offline !== undefined && offline !== "wait" && offline !== "fail") {
-    throw wrong("offline", '"wait" or "fail"', offline);
-  }
+  const submit = resolveOperation(options, defaultTimeout);
+  const { id, properties } = options;
   if (id !== undefined && (typeof id !== "string" || id === "")) {
     throw wrong("id", "a string that is not empty", id);
   }
   if (properties !== undefined && (typeof properties !== "object" || properties === null)) {
     throw wrong("properties", "an object of strings", properties);
   }
-  return { signal, timeout, retry, offline };
-}
-
-/** A value for people, on one line. */
-export function show(value: unknown): string {
-  if (typeof value === "string") {
-    return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}...` : value);
-  }
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "function") return "a function";
-  return typeof value === "object" && value !== null ? "an object" : String(value);
-}
-
-function checkObject(options: unknown): void {
-  if (typeof options === "object" && options !== null) return;
-  throw new TypeError(`Cannot use the options: expected an object, got ${show(options)}`);
-}
-
-function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw wrong("signal", "an AbortSignal", signal);
-  }
-}
-
-function check<T extends v.GenericSchema>(wanted: T, given: unknown): v.InferOutput<T> {
-  const result = v.safeParse(wanted, given, { abortEarly: true });
-  if (result.success) return result.output;
-  const issue = result.issues[0]!;
-  const error = wrong(v.getDotPath(issue) ?? "", issue.message, issue.input);
-  throw issue.kind === "validation" && typeof issue.input === "number"
-    ? new RangeError(error.message)
-    : error;
-}
-
-function wrong(option: string, wanted: string, given: unknown): TypeError {
-  const secret = option === "password" || option === "token";
-  const got = secret ? `a ${typeof given}` : show(given);
-  return new TypeError(`Cannot use option "${option}": expected ${wanted}, got ${got}`);
+  return submit;
 }

@@ -25,6 +25,8 @@ export interface ByteSource {
 /** Told when the sink asks to wait. */
 export interface OutboxOwner {
   onFull(): void;
+  /** The tick ends: what is written now goes with it. */
+  onTick?(): void;
 }
 
 /** Bytes in the buffer that are handed over without waiting for the end of the tick. */
@@ -81,6 +83,7 @@ export class Outbox {
 
   /** The tick is over. */
   ended(): void {
+    if (!this.#closed) this.#owner.onTick?.();
     this.#scheduled = false;
     this.flush();
   }

@@ -1,3 +1,4 @@
+import type { Step } from "./plan.ts";
 import type { Phase } from "./reducer.ts";
 
 /** Milliseconds that a goodbye has for everything before force, unless it says otherwise. */
@@ -52,6 +53,12 @@ export class Budget {
     if (phase !== "drain" || goodbye === 0 || left === Infinity) return left;
     return left / (1 + goodbye / drain);
   }
+}
+
+/** Milliseconds that a part of a step may take, so that it is over when the step is. */
+export function within(step: Pick<Step, "remaining">): number {
+  const left = step.remaining();
+  return left - Math.min(50, left * 0.1);
 }
 
 /** What a parent gives a child that must be closed in `total` milliseconds. */

@@ -76,19 +76,6 @@ export class RunningPhase implements Step {
     return () => void waiting.delete(callback);
   }
 
-  /** Waits for work, but no longer than until the phase is cut. Never rejects: what comes of the work is told elsewhere. */
-  within(work: PromiseLike<unknown>): Promise<void> {
-    if (this.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const unlink = this.onCut(() => resolve());
-      const leave = (): void => {
-        unlink();
-        resolve();
-      };
-      work.then(leave, leave);
-    });
-  }
-
   /** Nobody waits for the phase any longer. */
   cut(reason: unknown): void {
     (this.#signal ??= new LateSignal()).abort(reason);

@@ -36,8 +36,9 @@ export interface NatsSubscribeOptions extends SubscribeOptions {
 /** Options of {@linkcode NatsConnection.publishToStream}. */
 export interface NatsStreamPublishOptions extends Omit<PublishOptions, "retry"> {
   /**
-   * `unknown`: when the acknowledgement does not come, publish again under the same id, within `timeout`; the stream
-   * drops what it has already. Without an `id` a random one is made. @default {"unknown"}
+   * `unknown`: when the acknowledgement does not come, and when no stream listens there (503, as while a cluster chooses a
+   * leader) or it takes nothing for now, publish again under the same id, within `timeout`; the stream drops what it has
+   * already. Without an `id` a random one is made. `never`: all that is final. @default {"unknown"}
    */
   readonly retry?: "never" | "unknown" | undefined;
   /** Name of the stream that must be the one that stores it. */
@@ -63,7 +64,7 @@ export interface NatsStreamReceipt {
 export interface NatsConnection<Raw = unknown> extends MessageConnection {
   /**
    * The official client's own connection, for JetStream, key-value and object stores, and services. It is one object over
-   * all reconnects, and lives as long as this connection. What is published through it is not waited for: its `publish`
+   * all reconnects, and works until the goodbye of this connection has ended. What is published through it is not waited for: its `publish`
    * loses messages silently while there is no connection.
    */
   readonly raw: Raw;
@@ -78,11 +79,13 @@ export interface NatsConnection<Raw = unknown> extends MessageConnection {
    * was answered. `id` travels as header `Nats-Msg-Id`, `properties` are headers. Nobody needs to be subscribed.
    *
    * @throws {PeerError} the user may not publish there.
+   * @throws {UnsupportedError} the server takes no headers: it was not sent.
    */
   publish(topic: string, data: MessageData, options?: PublishOptions): Promise<void>;
   /**
    * Sends a message and does not know whether it arrives: what is on the wire when the connection breaks is lost, and
-   * nobody is told. Use it for what may be lost; `flush` waits for all of it.
+   * nobody is told. Use it for what may be lost; `flush` waits for all of it. Where the user may not publish it is a `fault`
+   * event of the connection, and counted as rejected.
    *
    * @throws {ConnectionLostError} there is no connection: it was not sent.
    * @throws {OverflowError} the window is full: it was not sent. Wait for `flush`.
@@ -109,7 +112,9 @@ export interface NatsConnection<Raw = unknown> extends MessageConnection {
    * is left.
    *
    * @throws {ConnectionLostError} in the loop: the connection was lost.
-   * @throws {PeerError} in the loop: nobody is subscribed, or the user may not publish there.
+   * @throws {PeerError} in the loop: nobody is subscribed (unless the connection was made with `noResponders: "wait"`), or
+   * the user may not publish there.
+   * @throws {ClosedError} in the loop: the connection was ending with the call.
    */
   requestMany(
     topic: string,
@@ -129,9 +134,11 @@ export interface NatsConnection<Raw = unknown> extends MessageConnection {
   subscribe(topics: string | readonly string[], options?: NatsSubscribeOptions): Promise<Subscription>;
   /**
    * Publishes to a JetStream stream; resolves when the stream has stored the message. The one way to publish in NATS that
-   * survives the loss of a server.
+   * survives the loss of a server. While no stream listens there it is sent again, see `retry`: a subject that no stream has
+   * is known when `timeout` is over, or at once with `retry: "never"`. An abort only stops the waiting once it was sent.
    *
-   * @throws {PeerError} no stream has this subject (503), or the stream refused it.
+   * @throws {PeerError} no stream listens there (503), or the stream refused it: it is not stored.
+   * @throws {TimeoutError | ConnectionLostError | ClosedError} with `outcome`.
    */
   publishToStream(
     topic: string,

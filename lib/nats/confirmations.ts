@@ -6,8 +6,14 @@ interface Batch {
   /** The last number in it. */
   readonly last: number;
   readonly bytes: number;
-  /** Messages that nobody waits for. */
-  readonly unconfirmed: number;
+  readonly runs: readonly Run[];
+}
+
+/** Messages that nobody waits for, one behind the other to the same subject. */
+interface Run {
+  readonly topic: string;
+  /** How many of them are not known to be rejected. */
+  count: number;
 }
 
 /** Told when the server has processed what was written. */
@@ -27,9 +33,10 @@ export class Confirmations {
   /** Bytes that are written and not confirmed. */
   bytes = 0;
   /** Messages that nobody waits for, by what became of them. */
-  readonly unconfirmed: { published: number; confirmed: number; lost: number } = {
+  readonly unconfirmed: { published: number; confirmed: number; rejected: number; lost: number } = {
     published: 0,
     confirmed: 0,
+    rejected: 0,
     lost: 0,
   };
   readonly #link: () => Link;
@@ -37,7 +44,9 @@ export class Confirmations {
   #confirmed = 0;
   #last = 0;
   #batchBytes = 0;
-  #batchUnconfirmed = 0;
+  #runs: Run[] = [];
+  /** Those whose answer is still to come. */
+  readonly #asked: Set<Batch> = new Set();
   #scheduled = false;
   #epoch = 0;
 
@@ -46,45 +55,69 @@ export class Confirmations {
     this.#handler = handler;
   }
 
-  /** A message was written, as a frame of so many bytes. Without a number nobody waits for it. */
-  written(seq: number | undefined, bytes: number): void {
+  /** A message was written under this number, as a frame of so many bytes. */
+  written(seq: number, bytes: number): void {
+    this.#last = seq;
+    this.#add(bytes);
+  }
+
+  /** A message was written that nobody waits for. */
+  unawaited(topic: string, bytes: number): void {
+    this.unconfirmed.published++;
+    const run = this.#runs.at(-1);
+    if (run?.topic === topic) run.count++;
+    else this.#runs.push({ topic, count: 1 });
+    this.#add(bytes);
+  }
+
+  /** The user may not publish there. Returns how many messages that nobody waits for are rejected with it. */
+  denied(topic: string): number {
+    let count = 0;
+    for (const runs of [...this.#asked].map((batch) => batch.runs).concat([this.#runs])) {
+      for (const run of runs) {
+        if (run.topic !== topic) continue;
+        count += run.count;
+        run.count = 0;
+      }
+    }
+    this.unconfirmed.rejected += count;
+    return count;
+  }
+
+  #add(bytes: number): void {
     this.bytes += bytes;
     this.#batchBytes += bytes;
-    if (seq === undefined) {
-      this.unconfirmed.published++;
-      this.#batchUnconfirmed++;
-    } else {
-      this.#last = seq;
-    }
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // When all promises of the tick have had their turn: one PING serves them all.
-    process.nextTick(ask, this);
+    // When all promises of the tick have had their turn: one PING serves them all. The wire asks earlier where it writes
+    // at the end of this tick anyway; it does not where it has written all of it already.
+    process.nextTick(end, this);
   }
 
   /** The connection is gone. */
   lost(): void {
-    const { published, confirmed } = this.unconfirmed;
-    this.unconfirmed.lost = published - confirmed;
+    const { published, confirmed, rejected } = this.unconfirmed;
+    this.unconfirmed.lost = published - confirmed - rejected;
     this.#epoch++;
     this.#confirmed = this.#last;
     this.bytes = 0;
     this.#batchBytes = 0;
-    this.#batchUnconfirmed = 0;
+    this.#runs = [];
+    this.#asked.clear();
   }
 
-  /** The tick is over. */
+  /** Asks for the confirmation of what was written since it asked last. */
   ask(): void {
-    this.#scheduled = false;
     const link = this.#link();
     if (this.#batchBytes === 0 || !link.up) return;
     const batch: Batch = {
       last: this.#last,
       bytes: this.#batchBytes,
-      unconfirmed: this.#batchUnconfirmed,
+      runs: this.#runs,
     };
     this.#batchBytes = 0;
-    this.#batchUnconfirmed = 0;
+    this.#runs = [];
+    this.#asked.add(batch);
     const epoch = this.#epoch;
     link.ping({
       resolve: () => {
@@ -94,16 +127,24 @@ export class Confirmations {
     });
   }
 
-  #settle({ last, bytes, unconfirmed }: Batch): void {
+  /** The tick is over. */
+  ended(): void {
+    this.#scheduled = false;
+    this.ask();
+  }
+
+  #settle(batch: Batch): void {
+    const { last, bytes, runs } = batch;
     const from = this.#confirmed + 1;
+    this.#asked.delete(batch);
     this.#confirmed = last;
     this.bytes -= bytes;
-    this.unconfirmed.confirmed += unconfirmed;
+    for (const { count } of runs) this.unconfirmed.confirmed += count;
     if (last >= from) this.#handler.confirmed(from, last);
     this.#handler.room();
   }
 }
 
-function ask(confirmations: Confirmations): void {
-  confirmations.ask();
+function end(confirmations: Confirmations): void {
+  confirmations.ended();
 }

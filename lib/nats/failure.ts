@@ -1,6 +1,7 @@
 import {
   AuthorizationError,
   type PermissionViolationError,
+  ProtocolError as ServerError,
   UserAuthenticationExpiredError,
 } from "@nats-io/nats-core/internal";
 import { ConnectError, ConnectionLostError, PeerError } from "../errors.ts";
@@ -8,9 +9,16 @@ import { ConnectError, ConnectionLostError, PeerError } from "../errors.ts";
 /** The status that a server sends where nobody is subscribed to a request. */
 export const noResponders = 503;
 
-/** The server does not let us in. */
-export function isRefusal(error: unknown): error is Error {
-  return error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError;
+/** The server does not let us in: other credentials are what it takes. One that found us too slow may do so the next time. */
+function isRefusal(error: unknown): error is Error {
+  if (error instanceof UserAuthenticationExpiredError) return true;
+  return error instanceof AuthorizationError && !/authentication timeout/i.test(error.message);
+}
+
+/** The server's own words: it has sent them behind -ERR. */
+function isSaid(error: unknown): error is Error {
+  return error instanceof ServerError || error instanceof AuthorizationError ||
+    error instanceof UserAuthenticationExpiredError;
 }
 
 /** Why an attempt to connect has failed, as its caller gets it. */
@@ -64,5 +72,6 @@ export function lossOf(error: unknown, server: string): ConnectionLostError {
 /** Why a transport is gone, in words. */
 export function whyOf(error: unknown): string {
   if (error === undefined) return "the server ended it";
+  if (isSaid(error)) return `the server said "${error.message}"`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -56,6 +56,13 @@ export class FrameWriter implements ByteSource {
     this.#length += this.#bytes.write("PING\r\n", this.#length, "latin1");
   }
 
+  /** Appends what is a frame already, or several. */
+  append(frame: Uint8Array): void {
+    this.#reserve(frame.byteLength);
+    this.#bytes.set(frame, this.#length);
+    this.#length += frame.byteLength;
+  }
+
   view(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }

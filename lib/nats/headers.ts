@@ -1,6 +1,6 @@
 import type { PublishOptions } from "../messaging/connection.ts";
-import { wrong } from "./options.ts";
-import { show } from "./show.ts";
+import { wrong } from "../messaging/option.ts";
+import { show } from "../messaging/show.ts";
 
 /** Header that carries the identity of a message; a stream looks for duplicates by it. */
 export const messageId = "Nats-Msg-Id";

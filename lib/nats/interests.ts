@@ -5,6 +5,8 @@ import type { Protocol } from "./protocol.ts";
 export class Interests {
   readonly #protocol: Protocol;
   readonly #up: () => boolean;
+  /** Those that the server was told of, by the wire that told it: after a reconnect they are subscribed to again. */
+  readonly #left: WeakMap<SubscriptionImpl, object> = new WeakMap();
 
   /** `up`: whether the server can be written to. */
   constructor(protocol: Protocol, up: () => boolean) {
@@ -28,13 +30,16 @@ export class Interests {
 
   /** Tells the server that no more is wanted; what is on its way still comes. */
   leave(subscription: SubscriptionImpl): void {
-    if (this.#up() && !subscription.isClosed()) this.#protocol.unsub(subscription);
+    const { wire } = this.#protocol;
+    if (!this.#up() || subscription.isClosed() || this.#left.get(subscription) === wire) return;
+    this.#left.set(subscription, wire);
+    this.#protocol.unsub(subscription);
   }
 
   /** Forgets a subscription, and tells the server. */
   drop(subscription: SubscriptionImpl): void {
     if (subscription.isClosed()) return;
-    if (this.#up()) this.#protocol.unsub(subscription);
+    this.leave(subscription);
     this.#protocol.subscriptions.cancel(subscription);
   }
 }

@@ -5,55 +5,19 @@ import { backoffDelay } from "../flow/backoff.ts";
 import { abortable } from "../lifecycle/abort.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import type { ConnectionCounts } from "../lifecycle/farewell.ts";
-import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
+import type { Step } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
 import { now } from "../lifecycle/timer.ts";
-import type { TimerWheel, WheelTimer } from "../lifecycle/wheel.ts";
+import type { WheelTimer } from "../lifecycle/wheel.ts";
 import { officialOptions } from "./credentials.ts";
 import { failureOf, lossOf, noneOf } from "./failure.ts";
 import { Interests } from "./interests.ts";
-import type { ResolvedOptions } from "./options.ts";
+import type { LinkOptions, LinkServer, PongHandler } from "./link_options.ts";
 import { Protocol } from "./protocol.ts";
+import { Room } from "./room.ts";
 import { Wire } from "./wire.ts";
 
-/** Who is told what happens on a {@linkcode Link}. */
-export interface LinkHandler {
-  /** The server can be written to: life number `epoch`. */
-  opened(epoch: number): void;
-  full(): void;
-  drain(): void;
-  /** The transport is gone. */
-  lost(cause: Error, epoch: number): void;
-  /** Something that was published is not allowed. */
-  denied(error: PermissionViolationError): void;
-  /** There will be no connection any more. */
-  terminal(error: Error): void;
-}
-
-/** What a {@linkcode Link} is made of. */
-export interface LinkOptions {
-  readonly options: ResolvedOptions;
-  readonly wheel: TimerWheel;
-  readonly servers: readonly LinkServer[];
-  readonly lifecycle: Lifecycle;
-  readonly handler: LinkHandler;
-  /** Whoever makes it says when it is ready for use, with `announce`; until then it does not come back after a loss. */
-  readonly silent?: boolean | undefined;
-}
-
-/** A server of the cluster. */
-export interface LinkServer {
-  /** Host and port. */
-  readonly listen: string;
-  /** Name in its certificate, where it is not the host. */
-  readonly tlsName: string;
-}
-
-/** Told the answer to a PING. */
-export interface PongHandler {
-  resolve(): void;
-  reject(error: Error): void;
-}
+export type { LinkHandler, LinkOptions, LinkServer, PongHandler } from "./link_options.ts";
 
 /** Milliseconds for one attempt, where nothing else is said. */
 const attemptTimeout = 5_000;
@@ -65,6 +29,8 @@ export class Link {
   readonly protocol: Protocol;
   /** What it is subscribed to. */
   readonly interests: Interests;
+  /** Of the transport in use. */
+  readonly room: Room = new Room();
   /** Every connection that came about is counted once more when it ends. */
   readonly counts: Record<keyof Omit<ConnectionCounts, "refused">, number> = {
     opened: 0,
@@ -99,16 +65,7 @@ export class Link {
     this.protocol = new Protocol(
       officialOptions(options.options, servers, (error) => this.protocol.wire.destroy(error)),
       {
-        wire: () => {
-          const wire = new Wire({
-            network,
-            tls,
-            full: () => options.handler.full(),
-            drain: () => options.handler.drain(),
-          });
-          if (this.#paused) wire.pause();
-          return wire;
-        },
+        wire: () => new Wire({ network, tls, full: () => this.#full(), drain: () => this.#drain() }),
         up: () => this.#opened(),
         down: (error) => this.#down(error),
         status: (status) => this.#status(status),
@@ -146,6 +103,12 @@ export class Link {
     return this.protocol.info?.max_payload ?? this.#maxPayload;
   }
   #maxPayload = Infinity;
+
+  /** Whether the server takes headers. */
+  get headers(): boolean {
+    return this.protocol.info?.headers ?? this.#headers;
+  }
+  #headers = true;
 
   /**
    * Makes the first connection: each server is tried once, in order, with its share of the time. Create-or-nothing.
@@ -186,8 +149,10 @@ export class Link {
 
   /** Sends a PING behind everything that was written. */
   ping(pong: PongHandler): void {
-    this.#orderly();
-    const { wire } = this.protocol;
+    if (!this.#up) {
+      return pong.reject(new ConnectionLostError("There is no connection", { outcome: "not-sent" }));
+    }
+    const { wire } = this;
     // Heartbeats and the raw connection flush the same way: answers come in the order of the questions.
     this.protocol.pongs.push(pong as never);
     wire.writer.ping();
@@ -216,7 +181,11 @@ export class Link {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    if (!this.#up) return;
+    if (this.#up) this.#hush();
+  }
+
+  /** Reads no more. What logs in must read: a connection that comes back is quiet when it is there. */
+  #hush(): void {
     this.protocol.wire.pause();
     this.protocol.heartbeats.cancel();
     this.#keepAlive();
@@ -297,13 +266,13 @@ export class Link {
     this.#since = now();
     this.#end = "lost";
     this.leaving = false;
+    // An attempt that has failed may have filled it.
+    this.room.free();
     this.#maxPayload = this.protocol.info?.max_payload ?? Infinity;
+    this.#headers = this.protocol.info?.headers ?? false;
     this.epoch++;
     this.counts.opened++;
-    if (this.#paused) {
-      this.protocol.heartbeats.cancel();
-      this.#keepAlive();
-    }
+    if (this.#paused) this.#hush();
     handler.opened(this.epoch);
     this.#waiters?.resolve();
     this.#waiters = undefined;
@@ -323,6 +292,7 @@ export class Link {
     const cause = lossOf(error, this.server);
     this.#up = false;
     this.#beat?.cancel();
+    this.room.free();
     this.counts[this.#end]++;
     if (this.#end === "lost" && this.#announced) {
       if (lifecycle.phase === "drain") lifecycle.lost();
@@ -369,6 +339,16 @@ export class Link {
     const message =
       `The connection to ${this.server} was lost, and ${attempts} attempts to get it back have failed`;
     handler.terminal(new ConnectionLostError(message, { outcome: "unknown", cause: error }));
+  }
+
+  #full(): void {
+    this.room.fill();
+    this.#options.handler.full();
+  }
+
+  #drain(): void {
+    this.room.free();
+    this.#options.handler.drain();
   }
 
   #status(status: Status): void {

@@ -4,8 +4,12 @@ import type { MessageData } from "../messaging/connection.ts";
 import type { MessageSource } from "../messaging/message.ts";
 import { messageId } from "./headers.ts";
 
-/** Sends the reply to a message; throws when it cannot be sent. */
-export type Responder = (message: Msg, data: MessageData) => void;
+/** Sends the reply to a message, or waits until it can; throws when it cannot be sent. */
+export type Responder = (
+  message: Msg,
+  data: MessageData,
+  signal: AbortSignal | undefined,
+) => void | Promise<void>;
 
 /** A message as the server delivered it. */
 export class IncomingMessage implements MessageSource {
@@ -50,8 +54,8 @@ export class IncomingMessage implements MessageSource {
     return true;
   }
 
-  respond(data: MessageData): void {
-    this.#respond(this.raw, data);
+  respond(data: MessageData, signal?: AbortSignal): void | Promise<void> {
+    return this.#respond(this.raw, data, signal);
   }
 }
 

@@ -15,9 +15,10 @@
  */
 
 import type { NatsConnection as RawConnection } from "@nats-io/nats-core";
-import { UnsupportedError } from "../errors.ts";
 import { abortable } from "../lifecycle/abort.ts";
+import type { ServerUrls } from "../messaging/url.ts";
 import type { NatsConnection } from "./api.ts";
+import { loadConnection } from "./official.ts";
 import { type NatsOptions, resolveOptions } from "./options.ts";
 import { parseUrls } from "./url.ts";
 
@@ -25,8 +26,8 @@ import { parseUrls } from "./url.ts";
  * Connects to a server, or to the first of a list that answers, and logs in.
  *
  * Schemes are `nats:`, where TLS is used when the server demands it, and `nats+tls:`, where it is a must. The port defaults to
- * 4222; `user:password@` or `token@` may stand before the host. The servers of the cluster that the server tells about
- * are used after a loss, too.
+ * 4222; `user:password@` or `token@` may stand before the host, the same for all servers of a list. The servers of the
+ * cluster that the server tells about are used after a loss, too.
  *
  * `signal` and `timeout` bound the call: when it rejects, its sockets, timers and listeners are gone. The connection
  * itself lives until its goodbye, over all losses, unless its credentials are refused.
@@ -38,36 +39,15 @@ import { parseUrls } from "./url.ts";
  * @throws {TimeoutError} after `timeout` milliseconds.
  */
 export async function connect(
-  urls: string | URL | readonly (string | URL)[],
+  urls: ServerUrls,
   options: NatsOptions = {},
 ): Promise<NatsConnection<RawConnection>> {
   const parsed = parseUrls(urls);
   const resolved = resolveOptions(options, parsed);
   const { signal } = options;
   if (signal?.aborted === true) throw signal.reason;
-  const { openConnection } = await abortable(load(), signal);
+  const { openConnection } = await abortable(loadConnection(), signal);
   return await openConnection(parsed.servers, resolved, signal);
-}
-
-async function load(): Promise<typeof import("./connection.ts")> {
-  let version: unknown;
-  try {
-    const client = await import("@nats-io/nats-core/internal");
-    version = typeof client.ProtocolHandler?.prototype?.dial;
-  } catch (cause) {
-    throw new UnsupportedError(
-      "Cannot connect to NATS: install its client, npm install @nats-io/nats-core@3.4",
-      {
-        cause,
-      },
-    );
-  }
-  if (version !== "function") {
-    throw new UnsupportedError(
-      "Cannot connect to NATS: expected @nats-io/nats-core 3.4, got another version",
-    );
-  }
-  return await import("./connection.ts");
 }
 
 export type {

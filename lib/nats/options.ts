@@ -1,16 +1,29 @@
 import * as v from "valibot";
-import type { BackoffOptions } from "../flow/backoff.ts";
-import type { SubmitOptions } from "../flow/operation.ts";
 import type { AbortOptions } from "../lifecycle/endpoint.ts";
 import { checkDuration } from "../lifecycle/timer.ts";
-import type { PublishOptions } from "../messaging/connection.ts";
+import {
+  checkObject,
+  checkOptions,
+  checkSignal,
+  count,
+  duration,
+  flag,
+  interval,
+  reconnect,
+  type ReconnectOptions,
+  text,
+  tlsWith,
+  wrong,
+} from "../messaging/option.ts";
 import { systemNetwork } from "../net/system.ts";
 import type { Network, TlsConnectOptions } from "../net/transport.ts";
 import type { NatsSubscribeOptions } from "./api.ts";
-import { show } from "./show.ts";
 import type { ParsedUrls } from "./url.ts";
 
-/** Options of {@linkcode connect}. Durations are milliseconds. They are copied, never changed. */
+/**
+ * Options of {@linkcode connect}. Durations are milliseconds. They are copied, bytes included, and never changed; one that
+ * there is not is a TypeError.
+ */
 export interface NatsOptions extends AbortOptions {
   /**
    * Bounds the call: connecting and hello, over all servers of the list. A server of a list that does not answer gets its
@@ -48,7 +61,10 @@ export interface NatsOptions extends AbortOptions {
   readonly discover?: boolean | undefined;
   /** Whether subscriptions that share this connection get what it publishes itself. @default {true} */
   readonly echo?: boolean | undefined;
-  /** What a request does that nobody is subscribed to: reject at once, or wait for its timeout. @default {"fail"} */
+  /**
+   * What `request` and `requestMany` do when nobody is subscribed: fail at once, or wait for their timeout.
+   * @default {"fail"}
+   */
   readonly noResponders?: "fail" | "wait" | undefined;
   /** First tokens of the subjects that replies come to. @default {"_INBOX"} */
   readonly inboxPrefix?: string | undefined;
@@ -66,12 +82,7 @@ export interface NatsTlsOptions extends TlsConnectOptions {
 }
 
 /** How a connection comes back after a loss. */
-export interface NatsReconnectOptions extends BackoffOptions {
-  /** Failed attempts in a row before the connection is given up. @default {Infinity} */
-  readonly attempts?: number | undefined;
-  /** Milliseconds for one attempt. @default {5_000} */
-  readonly timeout?: number | undefined;
-}
+export type NatsReconnectOptions = ReconnectOptions;
 
 /** Complete and checked options. */
 export interface ResolvedOptions {
@@ -95,34 +106,15 @@ export interface ResolvedOptions {
   readonly network: Network;
 }
 
-const milliseconds = "a number of milliseconds from 0";
-const duration = v.pipe(v.number(milliseconds), v.minValue(0, milliseconds));
-const wholeFromOne = "a whole number from 1, or Infinity";
-const count = v.pipe(
-  v.number(wholeFromOne),
-  v.check((value) => value === Infinity || Number.isInteger(value) && value >= 1, wholeFromOne),
-);
-const text = v.string("a string");
-const flag = v.boolean("true or false");
 const subject = "a subject without wildcards";
-const bytesOrText = v.union([v.string(), v.instance(Uint8Array)], "text or bytes");
-const part = v.pipe(
-  v.number("a number from 0 to 1"),
-  v.minValue(0, "a number from 0 to 1"),
-  v.maxValue(1, "a number from 0 to 1"),
-);
 const authenticator = "a function, or a list of them";
+/** Bytes stay the caller's, who may overwrite a key that was used: every subscription logs in anew, and so does a reconnect. */
+const bytesOrText = v.union([
+  v.string(),
+  v.pipe(v.instance(Uint8Array), v.transform((bytes) => new Uint8Array(bytes))),
+], "text or bytes");
 
-const reconnect = v.object({
-  min: v.optional(duration),
-  max: v.optional(duration),
-  factor: v.optional(v.pipe(v.number("a number from 1"), v.minValue(1, "a number from 1"))),
-  jitter: v.optional(part),
-  attempts: v.optional(count),
-  timeout: v.optional(duration),
-}, "false, or an object with min, max, factor, jitter, attempts and timeout");
-
-const schema = v.object({
+const schema = v.strictObject({
   timeout: v.optional(duration, 20_000),
   name: v.optional(text, "gracewire"),
   user: v.optional(text),
@@ -134,17 +126,12 @@ const schema = v.object({
   authenticator: v.optional(
     v.union([v.function(), v.array(v.function())], authenticator),
   ),
-  tls: v.optional(
-    v.looseObject({}, "an object with ca, cert, key, servername, rejectUnauthorized or handshakeFirst"),
-  ),
+  tls: v.optional(tlsWith("handshakeFirst")),
   window: v.optional(count, Infinity),
   windowBytes: v.optional(count, 8 * 1_024 * 1_024),
-  heartbeat: v.optional(
-    v.pipe(v.number("a number of milliseconds from 1"), v.minValue(1, "a number of milliseconds from 1")),
-    20_000,
-  ),
+  heartbeat: v.optional(interval, 20_000),
   missedHeartbeats: v.optional(count, 2),
-  reconnect: v.optional(v.lazy((value) => value === false ? v.literal(false) : reconnect), {}),
+  reconnect: v.optional(reconnect, {}),
   discover: v.optional(flag, true),
   echo: v.optional(flag, true),
   noResponders: v.optional(v.picklist(["fail", "wait"], '"fail" or "wait"'), "fail"),
@@ -167,13 +154,8 @@ export function resolveOptions(options: NatsOptions, parsed: ParsedUrls): Resolv
     throw wrong("network", "a network, such as systemNetwork()", network);
   }
   const { user, pass, token } = parsed;
-  const given = Object.fromEntries(
-    [...Object.entries(rest), ...Object.entries({ user, pass, token })].filter(([, value]) =>
-      value !== undefined
-    ),
-  );
-  const checked = check(schema, given);
-  const tls = checked.tls as NatsTlsOptions | undefined;
+  const said = Object.entries({ user, pass, token }).filter(([, value]) => value !== undefined);
+  const checked = checkOptions(schema, { ...rest, ...Object.fromEntries(said) });
   return {
     timeout: checked.timeout,
     name: checked.name,
@@ -186,7 +168,7 @@ export function resolveOptions(options: NatsOptions, parsed: ParsedUrls): Resolv
       creds: checked.creds,
       authenticator: checked.authenticator as NatsOptions["authenticator"],
     },
-    tls: tls === undefined ? parsed.tls ? {} : undefined : { ...tls },
+    tls: checked.tls ?? (parsed.tls ? {} : undefined),
     window: checked.window,
     windowBytes: checked.windowBytes,
     heartbeat: checked.heartbeat,
@@ -198,21 +180,6 @@ export function resolveOptions(options: NatsOptions, parsed: ParsedUrls): Resolv
     inboxPrefix: checked.inboxPrefix,
     network,
   };
-}
-
-/** What a caller of `publish`, `request` or `ping` asks for. By hand: this runs once per message. */
-export function resolveOperation(options: PublishOptions, defaultTimeout: number): SubmitOptions {
-  checkObject(options);
-  const { signal, timeout = defaultTimeout, retry, offline } = options;
-  checkSignal(signal);
-  checkDuration("timeout", timeout);
-  if (retry !== undefined && retry !== "never" && retry !== "unknown") {
-    throw wrong("retry", '"never" or "unknown"', retry);
-  }
-  if (offline !== undefined && offline !== "wait" && offline !== "fail") {
-    throw wrong("offline", '"wait" or "fail"', offline);
-  }
-  return { signal, timeout, retry, offline };
 }
 
 /** What a caller of `subscribe` asks for, beside the buffer. */
@@ -227,33 +194,4 @@ export function resolveSubscribe(
     throw wrong("queue", "a name without white space", queue);
   }
   return { timeout, queue };
-}
-
-export function checkObject(options: unknown): void {
-  if (typeof options === "object" && options !== null) return;
-  throw new TypeError(`Cannot use the options: expected an object, got ${show(options)}`);
-}
-
-export function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw wrong("signal", "an AbortSignal", signal);
-  }
-}
-
-export function wrong(option: string, wanted: string, given: unknown): TypeError {
-  const got = secrets.has(option) ? `a ${typeof given}` : show(given);
-  return new TypeError(`Cannot use option "${option}": expected ${wanted}, got ${got}`);
-}
-
-/** Options that are never shown. */
-const secrets: ReadonlySet<string> = new Set(["pass", "token", "nkey", "jwt", "creds"]);
-
-function check<T extends v.GenericSchema>(wanted: T, given: unknown): v.InferOutput<T> {
-  const result = v.safeParse(wanted, given, { abortEarly: true });
-  if (result.success) return result.output;
-  const issue = result.issues[0]!;
-  const error = wrong(v.getDotPath(issue) ?? "", issue.message, issue.input);
-  throw issue.kind === "validation" && typeof issue.input === "number"
-    ? new RangeError(error.message)
-    : error;
 }

@@ -1,21 +1,33 @@
 import { randomUUID } from "node:crypto";
-import { MessageTooLargeError } from "../errors.ts";
+import { MessageTooLargeError, type PeerError, UnsupportedError } from "../errors.ts";
 import type { MessageData, PublishOptions } from "../messaging/connection.ts";
+import type { Message } from "../messaging/message.ts";
+import { show } from "../messaging/show.ts";
 import { type Frame, sizeOf } from "./frames.ts";
 import { encodeHeaders } from "./headers.ts";
-import { show } from "./show.ts";
 import { checkSubject } from "./subject.ts";
+
+/** What the server in use takes. */
+export interface ServerLimits {
+  /** Bytes of a payload with its headers. */
+  readonly maxPayload: number;
+  readonly headers: boolean;
+  /** Host and port. */
+  readonly server: string;
+}
 
 /** What is published, until nobody needs it any more. */
 export class Outgoing implements Frame {
+  /** What is done with it, as in `publish to`. */
+  readonly action: string;
   readonly topic: string;
   readonly headers: Uint8Array | undefined;
   readonly length: number;
   data: string | Uint8Array;
   /** Subject that replies go to, where one request gets one. */
   reply: string | undefined = undefined;
-  /** It was put into a wire at least once. */
-  written = false;
+  /** How often it was put into a wire. */
+  writes = 0;
 
   /**
    * @throws {TypeError} it cannot be sent.
@@ -35,11 +47,21 @@ export class Outgoing implements Frame {
     }
     // What is sent again must be known again.
     const id = options.retry === "unknown" ? options.id ?? randomUUID() : options.id;
+    this.action = action;
     this.topic = topic;
     this.data = data;
     this.length = sizeOf(data);
     this.headers = encodeHeaders({ id, properties: options.properties }, headers);
-    this.check(action, maxPayload);
+    this.#measure(maxPayload);
+  }
+
+  get written(): boolean {
+    return this.writes > 0;
+  }
+
+  /** What it does, for messages. */
+  get what(): string {
+    return `${this.action} "${this.topic}"`;
   }
 
   /** Bytes that count against what the server takes. */
@@ -47,14 +69,28 @@ export class Outgoing implements Frame {
     return this.length + (this.headers?.byteLength ?? 0);
   }
 
-  /** @throws {MessageTooLargeError} */
-  check(action: string, limit: number): void {
+  /**
+   * A server ends the connection of whoever sends it what it does not take.
+   *
+   * @throws {MessageTooLargeError | UnsupportedError}
+   */
+  check({ headers, maxPayload, server }: ServerLimits): void {
+    this.#measure(maxPayload);
+    if (this.headers === undefined || headers) return;
+    throw new UnsupportedError(
+      `Cannot ${this.what}: the server ${server} takes no headers, and an id and properties are headers`,
+    );
+  }
+
+  #measure(limit: number): void {
     const { size } = this;
     if (size <= limit) return;
-    const message =
-      `Cannot ${action} "${this.topic}": ${size} bytes exceed the server's limit of ${limit} bytes`;
+    const message = `Cannot ${this.what}: ${size} bytes exceed the server's limit of ${limit} bytes`;
     throw new MessageTooLargeError(message, { size, limit });
   }
+
+  /** What a reply says that is no success; undefined for one. Nobody was there to reply: undefined. */
+  judge?(reply: Message | undefined): PeerError | undefined;
 
   /** The caller may change the bytes from now on: what will still be written is a copy. */
   keep(again: boolean): void {

@@ -51,7 +51,11 @@ interface Handler extends Known {
   prepare(): Deferred<void>;
   flushPending(): void;
   dialLoop(): Promise<void>;
+  disconnect(): void;
   dispatchStatus(status: Status): void;
+  handleAuthError(error: Error): void;
+  processPong(): void;
+  reconnect(): Promise<void>;
   close(error?: Error): Promise<void>;
 }
 
@@ -109,7 +113,7 @@ export class Protocol extends Base {
       signal.addEventListener("abort", onAbort);
       if (signal.aborted) throw signal.reason;
       void wire.closed().then((error) => {
-        pong.reject(this.lastError ?? error ?? new Error("the server ended the connection"));
+        pong.reject(wire.why ?? this.lastError ?? error ?? new Error("the server ended the connection"));
         this.#lost(wire, error as Error | undefined);
       });
       wire.begin((chunk) => this.parser.parse(chunk));
@@ -139,6 +143,33 @@ export class Protocol extends Base {
   /** Nobody dials but the link. */
   override dialLoop(): Promise<void> {
     return Promise.reject(new TypeError("Cannot dial: the link does"));
+  }
+
+  /** Heartbeats have stayed unanswered. */
+  override disconnect(): void {
+    this.dispatchStatus({ type: "staleConnection" });
+    this.wire.destroy(new Error("the server has not answered heartbeats"));
+  }
+
+  /** Asked for through the raw connection. */
+  override reconnect(): Promise<void> {
+    if (this.connected) {
+      this.dispatchStatus({ type: "forceReconnect" });
+      this.wire.destroy(new Error("its raw connection was told to reconnect"));
+    }
+    return Promise.resolve();
+  }
+
+  /** The server does not let us in, or does so no longer. */
+  override handleAuthError(error: Error): void {
+    if (this.connectError === undefined) this.wire.destroy(error);
+    else this.connectError(error);
+  }
+
+  /** It goes on after what it may have complained of: if the connection is lost later, that was not why. */
+  override processPong(): void {
+    this.lastError = undefined as never;
+    super.processPong();
   }
 
   override dispatchStatus(status: Status): void {
@@ -171,7 +202,8 @@ export class Protocol extends Base {
     if (wire !== this.transport || !this.connected) return;
     this.connected = false;
     this.heartbeats.cancel();
-    const why = error ?? this.lastError;
+    // A server says why it ends a connection, and may then reset it.
+    const why = wire.why ?? this.lastError ?? error;
     this.resetOutbound();
     this.dispatchStatus({ type: "disconnect", server: this.server.listen });
     this.#host.down(why);

@@ -1,6 +1,7 @@
 import type { PermissionViolationError } from "@nats-io/nats-core/internal";
 import { ConnectionLostError, OverflowError, type SendOutcome } from "../errors.ts";
 import { Exchange, type ExchangeCounts } from "../flow/exchange.ts";
+import type { SubmitOptions } from "../flow/operation.ts";
 import type { MessageCounts, OperationCounts } from "../lifecycle/farewell.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { now } from "../lifecycle/timer.ts";
@@ -12,13 +13,14 @@ import type {
   RequestOptions,
 } from "../messaging/connection.ts";
 import type { Message } from "../messaging/message.ts";
+import { checkObject, resolveOperation } from "../messaging/option.ts";
 import type { NatsUnconfirmedOptions } from "./api.ts";
 import { Confirmations } from "./confirmations.ts";
 import { denialOf } from "./failure.ts";
 import type { Link } from "./link.ts";
-import { checkObject, type ResolvedOptions, resolveOperation } from "./options.ts";
+import type { ResolvedOptions } from "./options.ts";
 import { Outgoing } from "./outgoing.ts";
-import { Requests } from "./requests.ts";
+import { refuseAll, Requests } from "./requests.ts";
 
 /** All exchanges of a publisher, as far as their state goes. */
 type AnyExchange = Pick<
@@ -41,6 +43,8 @@ export class Publisher {
   #seq = 0;
   /** Lost messages that a flush has told of. */
   #told = 0;
+  /** Denials that are still to come for messages that were refused with the first, by subject. */
+  readonly #refused: Map<string, number> = new Map();
 
   constructor(options: ResolvedOptions, wheel: TimerWheel, lifecycle: Lifecycle, link: () => Link) {
     this.#options = options;
@@ -50,7 +54,7 @@ export class Publisher {
       wheel,
       window: options.window,
       nextSeq: () => ++this.#seq,
-      describe: ({ topic }) => `publish to "${topic}"`,
+      describe: ({ what }) => what,
       write: (seq, outgoing) => this.#write(seq, outgoing),
     });
     let pings = 0;
@@ -76,8 +80,13 @@ export class Publisher {
     await this.submit(outgoing, submit);
   }
 
-  /** Publishes what was composed, confirmed. */
-  submit(outgoing: Outgoing, options: ReturnType<typeof resolveOperation>): Promise<void> {
+  /** Publishes what was composed, confirmed. What is wrong with it is a rejection. */
+  submit(outgoing: Outgoing, options: SubmitOptions): Promise<void> {
+    try {
+      outgoing.check(this.#link());
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const submitted = this.#publishes.submit(outgoing, options);
     outgoing.keep(options.retry === "unknown");
     return submitted;
@@ -87,8 +96,10 @@ export class Publisher {
     checkObject(options);
     const link = this.#link();
     const outgoing = new Outgoing("publish to", topic, data, options, link.maxPayload);
-    const action = `publish to "${topic}"`;
-    if (this.#stopped) throw this.#lifecycle.refusal(action);
+    outgoing.check(link);
+    const action = outgoing.what;
+    const refusal = this.refused(action);
+    if (refusal !== undefined) throw refusal;
     if (!link.up) {
       throw new ConnectionLostError(`Cannot ${action}: there is no connection`, { outcome: "not-sent" });
     }
@@ -98,14 +109,31 @@ export class Publisher {
         `Cannot ${action}: ${this.#confirmations.bytes} bytes are not confirmed, ${windowBytes} may be`;
       throw new OverflowError(message, { capacity: windowBytes });
     }
-    this.#confirmations.written(undefined, this.#put(outgoing));
+    const waiting = this.#publishes.pending - this.#publishes.outstanding;
+    if (waiting > 0) {
+      // It would overtake them.
+      const { window } = this.#publishes;
+      throw new OverflowError(
+        `Cannot ${action}: ${waiting} messages wait for a place in the window of ${window}`,
+        {
+          capacity: window,
+        },
+      );
+    }
+    this.#confirmations.unawaited(topic, this.#put(outgoing));
     this.#regulate();
   }
 
   async request(topic: string, data: MessageData, options: RequestOptions): Promise<Message> {
     const { retry: _none, ...submit } = resolveOperation(options, 5_000);
     const outgoing = new Outgoing("request an answer of", topic, data, options, this.#link().maxPayload);
-    const submitted = this.requests.exchange.submit(outgoing, submit);
+    return await this.ask(outgoing, submit);
+  }
+
+  /** Publishes what was composed, and waits for a reply to it. */
+  async ask(outgoing: Outgoing, options: SubmitOptions): Promise<Message> {
+    outgoing.check(this.#link());
+    const submitted = this.requests.exchange.submit(outgoing, options);
     outgoing.keep(false);
     return await submitted;
   }
@@ -139,6 +167,8 @@ export class Publisher {
     this.#full = false;
     // As it is in an exchange that opens: what is written in the midst of that is regulated from there.
     this.#writable = true;
+    // One PING confirms what was written in a tick, and goes with it.
+    this.#link().wire.onTick = () => this.#confirmations.ask();
     for (const exchange of this.#exchanges) exchange.open(epoch);
   }
 
@@ -156,25 +186,36 @@ export class Publisher {
 
   lost(cause: Error, epoch: number): void {
     this.#confirmations.lost();
+    this.#refused.clear();
     for (const exchange of this.#exchanges) exchange.lost(cause, epoch);
     this.requests.lost(cause);
   }
 
-  /** The user may not publish there: all that was published there goes the same way. */
+  /**
+   * The user may not publish there: all that was published there goes the same way. The server says so once per message;
+   * what belongs to no publish and no request, a reply of a handler for example, nobody else would be told.
+   */
   denied(error: PermissionViolationError): void {
     const { subject } = error;
-    for (;;) {
-      const seq = this.#publishes.find(0, ({ topic }) => topic === subject);
-      if (seq === undefined) break;
-      this.#publishes.refuse(seq, denialOf(error, `publish to "${subject}"`));
-    }
-    this.requests.denied(error);
+    const unawaited = this.#confirmations.denied(subject);
+    const count = unawaited + refuseAll(this.#publishes, subject, (what) => denialOf(error, what)) +
+      this.requests.denied(error);
+    const before = this.#refused.get(subject) ?? 0;
+    const left = before + count - 1;
+    if (left > 0) this.#refused.set(subject, left);
+    else this.#refused.delete(subject);
+    if (unawaited > 0 || left < 0) this.#lifecycle.fault(denialOf(error, `publish to "${subject}"`));
   }
 
   /** Refuses what is new. */
   stop(): void {
     this.#stopped = true;
     for (const exchange of this.#exchanges) exchange.stop(this.#refusal);
+  }
+
+  /** Why an operation comes too late; undefined while new ones are taken. */
+  refused(action: string): Error | undefined {
+    return this.#stopped ? this.#lifecycle.refusal(action) : undefined;
   }
 
   /** Resolves when nothing is on its way. */
@@ -200,12 +241,12 @@ export class Publisher {
       "rejected",
       "unconfirmed",
     ]);
-    const { published, confirmed } = this.#confirmations.unconfirmed;
+    const { published, confirmed, rejected } = this.#confirmations.unconfirmed;
     return {
       published: counts.published + published,
       confirmed: counts.confirmed + confirmed,
-      rejected: counts.rejected,
-      unconfirmed: counts.unconfirmed + published - confirmed,
+      rejected: counts.rejected + rejected,
+      unconfirmed: counts.unconfirmed + published - confirmed - rejected,
     };
   }
 
@@ -214,7 +255,7 @@ export class Publisher {
 
   #write(seq: number, outgoing: Outgoing): void {
     // The server that we are connected to now may take less than the one before.
-    outgoing.check("publish to", this.#link().maxPayload);
+    outgoing.check(this.#link());
     this.#confirmations.written(seq, this.#put(outgoing));
     this.#regulate();
   }
@@ -222,7 +263,7 @@ export class Publisher {
   /** Returns the bytes of the frame: a message without a body takes room, too. */
   #put(outgoing: Outgoing): number {
     const { writer, outbox } = this.#link().wire;
-    outgoing.written = true;
+    outgoing.writes++;
     const before = writer.length;
     writer.publish(outgoing);
     const bytes = writer.length - before;

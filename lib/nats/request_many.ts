@@ -5,8 +5,8 @@ import { checkDuration } from "../lifecycle/timer.ts";
 import type { TimerWheel, WheelTimer } from "../lifecycle/wheel.ts";
 import type { MessageData } from "../messaging/connection.ts";
 import type { DeliveredMessage, Message } from "../messaging/message.ts";
+import { checkObject, checkSignal, wrong } from "../messaging/option.ts";
 import type { NatsRequestManyOptions } from "./api.ts";
-import { checkObject, checkSignal, wrong } from "./options.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Gatherer } from "./requests.ts";
@@ -76,6 +76,12 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
     const { signal } = options;
     if (signal?.aborted === true) {
       this.#end({ reason: signal.reason });
+      return;
+    }
+    // Before anything is set up for it: on a connection that ends, nothing would take that down again.
+    const refusal = publisher.refused(`request answers of "${topic}"`);
+    if (refusal !== undefined) {
+      this.#end({ reason: refusal });
       return;
     }
     if (signal !== undefined) this.#link = onAbort(signal, (reason) => this.#end({ reason }));

@@ -40,13 +40,13 @@ export class Requests {
     this.exchange = new Exchange({
       wheel,
       nextSeq: () => ++seq,
-      describe: ({ topic }) => `request an answer of "${topic}"`,
+      describe: ({ what }) => what,
       write: (number, outgoing) => {
-        outgoing.check("request an answer of", link().maxPayload);
+        outgoing.check(link());
         this.#listen();
         const { writer, outbox } = link().wire;
-        outgoing.reply = this.#inbox + number;
-        outgoing.written = true;
+        outgoing.reply = this.#inbox + (outgoing.judge === undefined ? "" : judged) + number;
+        outgoing.writes++;
         writer.publish(outgoing);
         outbox.touch();
       },
@@ -78,10 +78,9 @@ export class Requests {
     this.close(cause);
   }
 
-  /** The user may not publish there. */
-  denied(error: PermissionViolationError): void {
-    const { subject } = error;
-    this.#refuseAll(({ topic }) => topic === subject, error);
+  /** The user may not publish there. Returns how many requests that has ended. */
+  denied(error: PermissionViolationError): number {
+    return this.#refuseAll(error, error.subject);
   }
 
   /** Whoever still gathers gets this. */
@@ -95,7 +94,7 @@ export class Requests {
     // The client writes it before the first request, which goes behind it.
     this.#subscription = this.#link().interests.subscribe(`${this.#inbox}*`, undefined, (error, message) => {
       if (error === null) this.#receive(message);
-      else this.#refuseAll(() => true, error as PermissionViolationError);
+      else this.#refuseAll(error as PermissionViolationError, undefined);
     });
   }
 
@@ -110,53 +109,59 @@ export class Requests {
     }
     if (token.startsWith("m")) {
       const gatherer = this.#gatherers.get(token);
+      if (nobody && this.#patient) return;
       if (nobody) gatherer?.fail(nobodyAnswers(gatherer.topic));
       else gatherer?.reply(messageOf(message));
       return;
     }
-    const seq = Number(token);
+    const seq = seqOf(token);
+    if (token.startsWith(judged)) return this.#judge(seq, nobody ? undefined : messageOf(message));
     if (!nobody) return this.exchange.settle(seq, messageOf(message));
-    if (this.#options.noResponders === "wait") return;
-    this.exchange.refuse(seq, nobodyAnswers(this.#asked(seq)));
+    if (!this.#patient) this.exchange.refuse(seq, nobodyAnswers(this.#asked(seq)?.topic ?? ""));
+  }
+
+  /** A reply that may be a refusal: whoever asked knows. */
+  #judge(seq: number, reply: Message | undefined): void {
+    const error = this.#asked(seq)?.judge?.(reply);
+    if (error !== undefined) this.exchange.refuse(seq, error);
+    else if (reply !== undefined) this.exchange.settle(seq, reply);
   }
 
   /** Only whoever asked gets to know. */
   #unreadable(token: string, cause: Error): void {
-    const errorOf = (topic: string): PeerError =>
-      new PeerError(`Cannot request an answer of "${topic}": ${cause.message}`, { status: 0, cause });
+    const errorOf = (what: string): PeerError =>
+      new PeerError(`Cannot ${what}: ${cause.message}`, { status: 0, cause });
     const gatherer = this.#gatherers.get(token);
-    if (gatherer !== undefined) return gatherer.fail(errorOf(gatherer.topic));
-    const seq = Number(token);
-    this.exchange.refuse(seq, errorOf(this.#asked(seq)));
+    if (gatherer !== undefined) return gatherer.fail(errorOf(`request answers of "${gatherer.topic}"`));
+    const seq = seqOf(token);
+    this.exchange.refuse(seq, errorOf(this.#asked(seq)?.what ?? ""));
   }
 
-  /** The topic of a request, by its number. */
-  #asked(seq: number): string {
-    let asked = "";
-    this.exchange.find(seq, ({ topic }, number) => {
-      asked = topic;
-      return number === seq;
+  /** A request, by its number. */
+  #asked(seq: number): Outgoing | undefined {
+    let asked: Outgoing | undefined;
+    this.exchange.find(seq, (outgoing, number) => {
+      if (number === seq) asked = outgoing;
+      // It is the first that is looked at, or it is not there.
+      return true;
     });
     return asked;
   }
 
-  #refuseAll(
-    matches: (outgoing: { readonly topic: string }) => boolean,
-    error: PermissionViolationError,
-  ): void {
-    const action = (topic: string): string => `request an answer of "${topic}"`;
-    for (;;) {
-      let asked = "";
-      const seq = this.exchange.find(0, (outgoing) => {
-        asked = outgoing.topic;
-        return matches(outgoing);
-      });
-      if (seq === undefined) break;
-      this.exchange.refuse(seq, denialOf(error, action(asked)));
-    }
+  /** Nobody may come to be subscribed yet. */
+  get #patient(): boolean {
+    return this.#options.noResponders === "wait";
+  }
+
+  /** `subject`: undefined for all. */
+  #refuseAll(error: PermissionViolationError, subject: string | undefined): number {
+    const errorOf = (what: string): PeerError => denialOf(error, what);
+    const count = refuseAll(this.exchange, subject, errorOf);
     for (const gatherer of [...this.#gatherers.values()]) {
-      if (matches(gatherer)) gatherer.fail(denialOf(error, action(gatherer.topic)));
+      const { topic } = gatherer;
+      if (subject === undefined || topic === subject) gatherer.fail(errorOf(`request answers of "${topic}"`));
     }
+    return count;
   }
 
   #checkIdle(): void {
@@ -164,6 +169,31 @@ export class Requests {
     this.#idle?.resolve();
     this.#idle = undefined;
   }
+}
+
+/**
+ * Refuses all that was written to a subject, or to any, and has no answer; returns how many. One look at the table for all:
+ * there may be many.
+ */
+export function refuseAll<T>(
+  exchange: Exchange<Outgoing, T>,
+  subject: string | undefined,
+  errorOf: (what: string) => PeerError,
+): number {
+  const refused: [number, string][] = [];
+  exchange.find(0, ({ topic, what }, seq) => {
+    if (subject === undefined || topic === subject) refused.push([seq, what]);
+    return false;
+  });
+  for (const [seq, what] of refused) exchange.refuse(seq, errorOf(what));
+  return refused.length;
+}
+
+/** Begins the token of a request that judges its reply. */
+const judged = "s";
+
+function seqOf(token: string): number {
+  return Number(token.startsWith(judged) ? token.slice(judged.length) : token);
 }
 
 function messageOf(message: Msg): DeliveredMessage {

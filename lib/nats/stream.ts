@@ -3,8 +3,9 @@ import { ClosedError, ConnectionLostError, PeerError, TimeoutError } from "../er
 import { now } from "../lifecycle/timer.ts";
 import type { MessageData } from "../messaging/connection.ts";
 import type { Message } from "../messaging/message.ts";
+import { resolveOperation, wrong } from "../messaging/option.ts";
 import type { NatsStreamPublishOptions, NatsStreamReceipt } from "./api.ts";
-import { resolveOperation, wrong } from "./options.ts";
+import { noResponders } from "./failure.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Publisher } from "./publisher.ts";
 
@@ -12,8 +13,8 @@ import type { Publisher } from "./publisher.ts";
 const patience = 5_000;
 
 /**
- * Publishes to a stream: a request whose reply is the stream's acknowledgement. After a loss, or when that does not come,
- * it is sent again under the same id, and the stream drops what it has already.
+ * Publishes to a stream: a request whose reply is the stream's acknowledgement. After a loss, when that does not come, or
+ * when the stream cannot take it for now, it is sent again under the same id, and the stream drops what it has already.
  */
 export async function publishToStream(
   publisher: Publisher,
@@ -23,45 +24,23 @@ export async function publishToStream(
   maxPayload: number,
 ): Promise<NatsStreamReceipt> {
   const { signal, timeout, offline } = resolveOperation(options, 20_000);
-  const { stream, retry = "unknown" } = options;
-  if (stream !== undefined && typeof stream !== "string") {
-    throw wrong("stream", "the name of a stream", stream);
-  }
-  const id = options.id ?? (retry === "unknown" ? randomUUID() : undefined);
-  const expected = stream === undefined ? undefined : { "Nats-Expected-Stream": stream };
-  const action = "publish to the stream of";
-  const outgoing = new Outgoing(
-    action,
-    topic,
-    data,
-    { id, properties: options.properties },
-    maxPayload,
-    expected,
-  );
+  const { retry = "unknown" } = options;
+  const outgoing = new StreamMessage(topic, data, options, maxPayload);
   outgoing.keep(true);
   const deadline = now() + timeout;
-  for (;;) {
-    const left = Math.max(0, deadline - now());
+  for (let left = timeout;; left = Math.max(0, deadline - now())) {
     const before = outgoing.written;
     const share = retry === "unknown" ? Math.min(patience, left) : left;
     try {
-      return receiptOf(
-        await publisher.requests.exchange.submit(outgoing, { signal, offline, timeout: share }),
-        topic,
-      );
+      await publisher.ask(outgoing, { signal, offline, timeout: share });
+      return outgoing.receipt!;
     } catch (error) {
       const again = error instanceof TimeoutError ||
         error instanceof ConnectionLostError && error.outcome === "unknown";
       if (!again || retry !== "unknown" || signal?.aborted === true) {
         throw before ? uncertain(error) : error;
       }
-      if (now() < deadline) continue;
-      const outcome = outgoing.written ? "unknown" : "not-sent";
-      throw new TimeoutError(`Cannot ${action} "${topic}": no acknowledgement within ${timeout} ms`, {
-        timeout,
-        outcome,
-        cause: error,
-      });
+      if (now() >= deadline) throw outgoing.late(timeout, error);
     }
   }
 }
@@ -77,26 +56,80 @@ function uncertain(error: unknown): unknown {
   return error;
 }
 
+/** A message on its way to a stream. */
+class StreamMessage extends Outgoing {
+  receipt: NatsStreamReceipt | undefined = undefined;
+  readonly #retry: boolean;
+  /** Writes that were answered. */
+  #answers = 0;
+  #refusal: PeerError | undefined = undefined;
+
+  constructor(topic: string, data: MessageData, options: NatsStreamPublishOptions, maxPayload: number) {
+    const { properties, retry = "unknown", stream } = options;
+    if (stream !== undefined && typeof stream !== "string") {
+      throw wrong("stream", "the name of a stream", stream);
+    }
+    const id = options.id ?? (retry === "unknown" ? randomUUID() : undefined);
+    const expected = stream === undefined ? undefined : { "Nats-Expected-Stream": stream };
+    super("publish to the stream of", topic, data, { id, properties }, maxPayload, expected);
+    this.#retry = retry === "unknown";
+  }
+
+  override judge(reply: Message | undefined): PeerError | undefined {
+    this.#answers++;
+    return this.#refusal = reply === undefined
+      ? this.#refuse(noResponders, "no stream listens there", true)
+      : this.#read(reply);
+  }
+
+  /** Its time is over. */
+  late(timeout: number, cause: unknown): Error {
+    // Each time it was sent it was refused: it is stored nowhere, and the last refusal says why.
+    if (this.#refusal !== undefined && this.#answers === this.writes) return this.#refusal;
+    const outcome = this.written ? "unknown" : "not-sent";
+    return new TimeoutError(`Cannot ${this.what}: no acknowledgement within ${timeout} ms`, {
+      timeout,
+      outcome,
+      cause: this.#refusal ?? cause,
+    });
+  }
+
+  #read(reply: Message): PeerError | undefined {
+    let answer: StreamAnswer;
+    try {
+      answer = (reply.json() ?? {}) as StreamAnswer;
+    } catch {
+      return this.#refuse(0, "the answer is none of a stream");
+    }
+    const { error, stream, seq, duplicate = false } = answer;
+    if (error !== undefined) {
+      const { code = 0, description = "the stream refused it" } = error;
+      return this.#refuse(code, description, error.err_code === notAvailable || code === tooManyRequests);
+    }
+    if (typeof stream !== "string" || typeof seq !== "number") {
+      return this.#refuse(0, "the answer is none of a stream");
+    }
+    this.receipt = { stream, seq, duplicate };
+    return undefined;
+  }
+
+  #refuse(status: number, description: string, passing = false): PeerError {
+    return new PeerError(`Cannot ${this.what}: ${description}`, {
+      status,
+      description,
+      transient: passing && this.#retry,
+    });
+  }
+}
+
+/** "JetStream system temporarily unavailable": what a cluster says while it elects. */
+const notAvailable = 10_008;
+/** Messages come faster than the stream stores them. */
+const tooManyRequests = 429;
+
 interface StreamAnswer {
-  readonly error?: { readonly code?: number; readonly description?: string };
+  readonly error?: { readonly code?: number; readonly err_code?: number; readonly description?: string };
   readonly stream?: string;
   readonly seq?: number;
   readonly duplicate?: boolean;
-}
-
-function receiptOf(message: Message, topic: string): NatsStreamReceipt {
-  const refused = (status: number, description: string): PeerError =>
-    new PeerError(`Cannot publish to the stream of "${topic}": ${description}`, { status, description });
-  let answer: StreamAnswer;
-  try {
-    answer = message.json() as StreamAnswer;
-  } catch {
-    throw refused(0, "the answer is none of a stream");
-  }
-  const { error, stream, seq, duplicate = false } = answer ?? {};
-  if (error !== undefined) throw refused(error.code ?? 0, error.description ?? "the stream refused it");
-  if (typeof stream !== "string" || typeof seq !== "number") {
-    throw refused(0, "the answer is none of a stream");
-  }
-  return { stream, seq, duplicate };
 }

@@ -1,4 +1,5 @@
-import { show } from "./show.ts";
+import { show } from "../messaging/show.ts";
+import { checkTopics } from "../messaging/topic.ts";
 
 /** Tokens with dots between them. */
 const plain = /^[^\s.]+(\.[^\s.]+)*$/;
@@ -22,17 +23,10 @@ export function checkSubject(action: string, topic: unknown): asserts topic is s
  * @throws {TypeError} naming the first that is wrong.
  */
 export function checkSubjects(topics: string | readonly string[]): readonly string[] {
-  const list: unknown = typeof topics === "string" ? [topics] : topics;
-  if (!Array.isArray(list)) {
-    throw new TypeError(`Cannot subscribe: expected a subject or a list of subjects, got ${show(topics)}`);
-  }
-  if (list.length === 0) {
-    throw new TypeError("Cannot subscribe: expected one or more subjects, got an empty list");
-  }
-  for (const topic of list as readonly unknown[]) {
-    if (typeof topic === "string" && plain.test(topic) && !rest.test(topic)) continue;
-    const wanted = "expected a subject such as orders.new, orders.* or orders.>";
-    throw new TypeError(`Cannot subscribe: ${wanted}, got ${show(topic)}`);
-  }
-  return [...new Set(list as readonly string[])];
+  return checkTopics(topics, {
+    one: "a subject",
+    many: "subjects",
+    wanted: "a subject such as orders.new, orders.* or orders.>",
+    fits: (topic) => plain.test(topic) && !rest.test(topic),
+  });
 }

@@ -1,8 +1,7 @@
 import { type Msg, PermissionViolationError, type SubscriptionImpl } from "@nats-io/nats-core/internal";
-import { ConnectError, ConnectionLostError, PeerError } from "../errors.ts";
+import { ConnectError, PeerError } from "../errors.ts";
 import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
-import type { MessageData } from "../messaging/connection.ts";
 import {
   type DeliveryBuffer,
   MessageSubscription,
@@ -10,8 +9,8 @@ import {
 } from "../messaging/subscription.ts";
 import { denialOf } from "./failure.ts";
 import { Link, type LinkHandler, type LinkOptions } from "./link.ts";
-import { IncomingMessage } from "./message.ts";
-import { Outgoing } from "./outgoing.ts";
+import { IncomingMessage, type Responder } from "./message.ts";
+import { reply } from "./reply.ts";
 
 /** What a subscription is made of. */
 export interface SubscriberOptions {
@@ -148,16 +147,8 @@ export class Subscriber implements SubscriptionPeer {
     this.subscription.deliver(new IncomingMessage(message, this.#respond));
   }
 
-  readonly #respond = (message: Msg, data: MessageData): void => {
-    const link = this.#link;
-    const reply = message.reply ?? "";
-    const outgoing = new Outgoing("respond to", reply, data, {}, link.maxPayload);
-    if (!link.up) {
-      const text = `Cannot respond to a message of "${message.subject}": there is no connection`;
-      throw new ConnectionLostError(text, { outcome: "not-sent" });
-    }
-    link.wire.writer.publish(outgoing);
-    link.wire.outbox.touch();
+  readonly #respond: Responder = (message, data, signal) => {
+    return reply({ link: this.#link, lifecycle: this.lifecycle }, message, data, signal);
   };
 
   #deny(error: Error): void {

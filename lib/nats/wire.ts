@@ -34,6 +34,8 @@ interface Greeting {
 
 /** The longest first line that is taken for one, in bytes: a cluster's list of servers is in it. */
 const longestGreeting = 1_048_576;
+/** What the client writes itself goes with the rest of the tick up to this many bytes: more is not copied. */
+const gathered = 16 * 1_024;
 
 /**
  * One life of the transport under a connection, as the official client sees it. Made anew for every attempt to connect, so
@@ -46,6 +48,8 @@ export class Wire implements OfficialTransport {
   /** What we write ourselves; what the client writes goes behind it. */
   readonly writer: FrameWriter = new FrameWriter();
   readonly outbox: Outbox;
+  /** Told at the end of a tick in which something was written: what it writes goes with it, in the same write. */
+  onTick: () => void = () => {};
   readonly #options: WireOptions;
   readonly #closed: Deferred<Error | undefined> = deferred();
   readonly #greeting: Deferred<Greeting> = deferred();
@@ -54,6 +58,7 @@ export class Wire implements OfficialTransport {
   #heldBytes = 0;
   #take: ((chunk: Uint8Array) => void) | undefined = undefined;
   #error: Error | undefined = undefined;
+  #why: Error | undefined = undefined;
   #opening = false;
   #destroyed = false;
   #paused = false;
@@ -66,7 +71,10 @@ export class Wire implements OfficialTransport {
       write: (bytes: Uint8Array) => this.#transport?.write(bytes) ?? true,
     };
     Object.defineProperty(sink, "buffered", { get: () => this.#transport?.buffered ?? 0 });
-    this.outbox = new Outbox(sink, this.writer, { onFull: () => options.full() });
+    this.outbox = new Outbox(sink, this.writer, {
+      onFull: () => options.full(),
+      onTick: () => this.onTick(),
+    });
   }
 
   get isClosed(): boolean {
@@ -75,6 +83,11 @@ export class Wire implements OfficialTransport {
 
   get closeError(): Error {
     return this.#error as Error;
+  }
+
+  /** Why it was destroyed here; undefined where the stream broke by itself, or the server ended it. */
+  get why(): Error | undefined {
+    return this.#why;
   }
 
   get remote(): string {
@@ -121,7 +134,13 @@ export class Wire implements OfficialTransport {
     this.#transport?.resume();
   }
 
+  /** What the client writes itself. */
   send(frame: Uint8Array): void {
+    if (frame.byteLength <= gathered) {
+      this.writer.append(frame);
+      this.outbox.touch();
+      return;
+    }
     this.outbox.flush();
     if (this.#transport?.write(frame) === false) this.#options.full();
   }
@@ -130,7 +149,7 @@ export class Wire implements OfficialTransport {
   destroy(error?: Error): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    this.#error = error;
+    this.#error = this.#why = error;
     this.outbox.close();
     this.#greeting.reject(error ?? new Error("the connection was closed"));
     if (this.#transport !== undefined) this.#transport.destroy(error);
@@ -147,7 +166,7 @@ export class Wire implements OfficialTransport {
   }
 
   disconnect(): void {
-    this.destroy(new Error("the server has not answered heartbeats"));
+    this.destroy();
   }
 
   discard(): void {

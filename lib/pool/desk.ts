@@ -34,6 +34,10 @@ export class Desk<T extends Endpoint> implements Lender<T>, RosterHost, WaitingH
   get wheel(): TimerWheel {
     return this.roster.wheel;
   }
+  /** Leases that are out. */
+  get leased(): number {
+    return this.#leases.size;
+  }
   get failure(): unknown {
     return this.roster.opener.failure;
   }
@@ -103,6 +107,7 @@ export class Desk<T extends Endpoint> implements Lender<T>, RosterHost, WaitingH
   /** No lease is good for anything any longer. */
   revoke(): void {
     for (const lease of this.#leases) lease.revoke();
+    this.counts.released += this.#leases.size;
     this.#leases.clear();
   }
 

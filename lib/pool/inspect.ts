@@ -49,21 +49,25 @@ export interface PoolCounters {
   readonly unanswered: number;
   /** Probes that were sent. */
   readonly probes: number;
+  /** Leases that were handed out: as many as `released` and `leased` together. */
   readonly acquired: number;
+  /** Leases that are over: given back, or taken by the end of the pool. */
   readonly released: number;
-  /** Calls of `acquire` that ended without a lease: by their signal, by their time limit, or refused. */
-  readonly denied: number;
+  /** Calls of `acquire` that their signal has ended. */
+  readonly aborted: number;
+  /** Calls of `acquire` whose time was over. */
+  readonly expired: number;
+  /** Calls of `acquire` that were refused: by the end of the pool, by a full line, or by the failure that they got. */
+  readonly refused: number;
 }
 
 /** Looks at a pool. */
 export function inspectPool<T extends Endpoint>(
   name: string,
   state: EndpointState,
-  { counts: { acquired, aborted, expired, refused, released }, line, roster, settings: { max, min } }: Desk<
-    T
-  >,
+  desk: Desk<T>,
 ): PoolInspection {
-  const { counts, members, opener } = roster;
+  const { line, roster: { counts, members, opener }, settings: { max, min } } = desk;
   const time = now();
   const open = members.map((member): MemberInspection => ({
     id: member.id,
@@ -83,16 +87,14 @@ export function inspectPool<T extends Endpoint>(
     max,
     members: [...open, ...opening],
     waiting: line.size,
-    leased: open.reduce((sum, { leases }) => sum + leases, 0),
+    leased: desk.leased,
     failures: opener.failures,
     failure: opener.failure,
     refused: opener.refused !== undefined,
     counters: {
       ...counts,
-      acquired,
-      released,
+      ...desk.counts,
       probes: members.reduce((sum, { prover }) => sum + prover.probes, counts.probes),
-      denied: aborted + expired + refused,
     },
   };
 }

@@ -30,7 +30,7 @@ export interface Lease<T extends Endpoint> extends AsyncDisposable {
   /** The number of the member, as in events and in `inspect()`. */
   readonly member: number;
   readonly mode: "shared" | "exclusive";
-  /** It was given back. */
+  /** It is over: it was given back, or the pool has ended and taken it. `value` throws from then on. */
   readonly released: boolean;
   /** Aborts when the lease should be given back soon: the member is replaced or ends, or the pool ends. */
   readonly draining: AbortSignal;

@@ -3,7 +3,7 @@ import { LivingEndpoint } from "../lifecycle/base.ts";
 import type { Endpoint } from "../lifecycle/endpoint.ts";
 import type { FarewellParts } from "../lifecycle/farewell.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
-import { childBudget } from "../lifecycle/phases.ts";
+import { childBudget, within } from "../lifecycle/phases.ts";
 import { Desk } from "./desk.ts";
 import { inspectPool, type PoolInspection } from "./inspect.ts";
 import { type AcquireOptions, HeldLease, type Lease } from "./lease.ts";
@@ -138,9 +138,3 @@ class RunningPool<T extends Endpoint> extends LivingEndpoint implements Pool<T> 
 const leaseTime = 9_000;
 /** Milliseconds that all members together have for their goodbyes. */
 const goodbyeTime = 5_000;
-
-/** Milliseconds that a part of a step may take, so that it is over when the step is. */
-function within(step: Step): number {
-  const left = step.remaining();
-  return left - Math.min(50, left * 0.1);
-}

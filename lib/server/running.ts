@@ -5,7 +5,7 @@ import type { EndpointNews, EventLevel } from "../lifecycle/events.ts";
 import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
 import { type Hook, type HookContext, runHooks } from "../lifecycle/hooks.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
-import { phaseLimits } from "../lifecycle/phases.ts";
+import { phaseLimits, within } from "../lifecycle/phases.ts";
 import { TimerWheel } from "../lifecycle/wheel.ts";
 import { targetText } from "../net/mod.ts";
 import type { ListenAddress, Listener, Transport } from "../net/transport.ts";
@@ -268,10 +268,4 @@ export class RunningServer extends LivingEndpoint implements Server {
       residue: { sockets, listeners: this.#listening ? 1 : 0, timers },
     };
   }
-}
-
-/** Milliseconds that a part of a step may take, so that it is over when the step is. */
-function within(step: Step): number {
-  const left = step.remaining();
-  return left - Math.min(50, left * 0.1);
 }

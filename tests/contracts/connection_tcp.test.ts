@@ -1,8 +1,9 @@
 import { leakGate } from "../support/leak.ts";
 import { connectionContract } from "./connection.ts";
-import { openWorld } from "./eventmesh_world.ts";
+import { openWorld } from "./connection_world.ts";
 import { tcp } from "./grounds.ts";
+import { eventMesh } from "./protocols.ts";
 
 const gate = leakGate();
 
-connectionContract("EventMesh over tcp", { open: () => openWorld(tcp, gate) });
+connectionContract("EventMesh over tcp", { open: () => openWorld(eventMesh, tcp, gate) });

@@ -7,6 +7,8 @@ import { type WatchedNetwork, watchNetwork } from "../support/watch.ts";
 import type { EndpointFixture, OpenEndpoint, OpenOptions } from "./endpoint.ts";
 import type { Ground } from "./grounds.ts";
 import { mortalNetwork } from "./mortal_network.ts";
+import { poolFixture } from "./pool_fixtures.ts";
+import { type Protocol, protocols, type SubscriptionKind } from "./protocols.ts";
 import { hold, Work } from "./work.ts";
 
 /** An endpoint of this library, for suites that hold for all of them. */
@@ -22,8 +24,10 @@ export function endpointFixtures(gate: LeakGate, grounds: readonly Ground[]): re
     ...grounds.flatMap((ground) => [
       serverFixture(gate, ground),
       brokerFixture(gate, ground),
-      connectionFixture(gate, ground),
-      subscriptionFixture(gate, ground),
+      ...protocols.flatMap((protocol) => [
+        ...clientFixtures(gate, ground, protocol),
+        poolFixture(gate, ground, protocol),
+      ]),
     ]),
   ];
 }
@@ -61,18 +65,34 @@ export function brokerFixture(gate: LeakGate, ground: Ground): NamedFixture {
   };
 }
 
-export function connectionFixture(gate: LeakGate, ground: Ground): NamedFixture {
-  return {
-    name: `EventMesh connection over ${ground.name}`,
-    fixture: { open: (options) => openConnection(gate, ground, options) },
-  };
+/** The endpoints of the client of a protocol: its connection, and each kind of subscription. */
+export function clientFixtures(
+  gate: LeakGate,
+  ground: Ground,
+  protocol: Protocol,
+): readonly ClientFixture[] {
+  const { name } = protocol;
+  return [
+    {
+      name: `${name} connection over ${ground.name}`,
+      fixture: { open: (options) => openConnection(gate, ground, protocol, options) },
+      shared: false,
+    },
+    ...protocol.subscriptions.map((kind): ClientFixture => ({
+      name: `${name} ${kind.name} over ${ground.name}`,
+      fixture: {
+        governed: "forced",
+        open: (options) => openSubscription(gate, ground, protocol, kind, options),
+      },
+      shared: kind.shared,
+    })),
+  ];
 }
 
-export function subscriptionFixture(gate: LeakGate, ground: Ground): NamedFixture {
-  return {
-    name: `EventMesh subscription over ${ground.name}`,
-    fixture: { governed: "forced", open: (options) => openSubscription(gate, ground, options) },
-  };
+/** An endpoint of a client. */
+export interface ClientFixture extends NamedFixture {
+  /** It lives on the stream of another one. */
+  readonly shared: boolean;
 }
 
 async function openServer(
@@ -128,11 +148,12 @@ async function openBroker(
 async function openConnection(
   gate: LeakGate,
   ground: Ground,
+  protocol: Protocol,
   { reconnect }: OpenOptions,
 ): Promise<OpenEndpoint> {
   const network = watchNetwork(gate.watch(ground.network()), () => {});
-  const broker = await startBroker({ port: 0, network, ...ground.server });
-  const connection = await connect(broker.url, { network, reconnect, ...ground.client });
+  const server = await protocol.serve(network, ground);
+  const connection = await protocol.connect(server.url, { network, reconnect, ...ground.client });
   const work = new Work();
   return {
     endpoint: connection,
@@ -142,21 +163,23 @@ async function openConnection(
       await work.started;
     },
     release: () => work.release(),
-    peerGoodbye: () => void broker.goodbye(),
+    peerGoodbye: () => void server.goodbye(),
     lose: () => resetAll(network),
-    end: () => broker.goodbye(),
+    end: () => server.goodbye(),
   };
 }
 
 async function openSubscription(
   gate: LeakGate,
   ground: Ground,
+  protocol: Protocol,
+  kind: SubscriptionKind,
   { signal, reconnect }: OpenOptions,
 ): Promise<OpenEndpoint> {
   const network = watchNetwork(gate.watch(ground.network()), () => {});
-  const broker = await startBroker({ port: 0, network, ...ground.server });
-  const connection = await connect(broker.url, { network, reconnect, ...ground.client });
-  const subscription = await connection.subscribe("work", signal === undefined ? {} : { signal });
+  const server = await protocol.serve(network, ground);
+  const connection = await protocol.connect(server.url, { network, reconnect, ...ground.client });
+  const subscription = await connection.subscribe("work", { ...kind.options, signal });
   const work = new Work();
   return {
     endpoint: subscription,
@@ -166,11 +189,11 @@ async function openSubscription(
       await work.started;
     },
     release: () => work.release(),
-    peerGoodbye: () => void broker.goodbye(),
+    peerGoodbye: () => void server.goodbye(),
     lose: () => resetAll(network),
     async end() {
       await connection.goodbye();
-      await broker.goodbye();
+      await server.goodbye();
     },
   };
 }

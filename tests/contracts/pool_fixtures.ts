@@ -1,12 +1,12 @@
-import { startBroker } from "../../lib/broker/mod.ts";
-import { connect } from "../../lib/eventmesh/mod.ts";
 import { createPool, type Pool } from "../../lib/pool/mod.ts";
 import type { LeakGate } from "../support/leak.ts";
 import type { EndingFixture } from "./ending.ts";
 import type { OpenEndpoint } from "./endpoint.ts";
+import type { NamedFixture } from "./endpoints.ts";
 import type { Ground } from "./grounds.ts";
 import type { AnyMember } from "./pool_kit.ts";
 import { MemoryServer } from "./pool_memory.ts";
+import type { Protocol } from "./protocols.ts";
 
 /** A pool as an endpoint: its work are leases. */
 export const memoryPoolEnding: EndingFixture = {
@@ -18,16 +18,19 @@ export const memoryPoolEnding: EndingFixture = {
   },
 };
 
-/** The same with connections to an embedded broker. */
-export function eventMeshPoolEnding(gate: LeakGate, ground: Ground): EndingFixture {
+/** The same with the connections of a client. */
+export function poolFixture(gate: LeakGate, ground: Ground, protocol: Protocol): NamedFixture {
   return {
-    governed: "graceful",
-    async open({ signal }) {
-      const network = gate.watch(ground.network());
-      const broker = await startBroker({ port: 0, network, ...ground.server });
-      const open = (until: AbortSignal): Promise<AnyMember> =>
-        connect(broker.url, { network, signal: until, ...ground.client });
-      return await occupied(createPool({ open, min: 2, signal }), () => broker.goodbye());
+    name: `pool of ${protocol.name} connections over ${ground.name}`,
+    fixture: {
+      governed: "graceful",
+      async open({ signal }) {
+        const network = gate.watch(ground.network());
+        const server = await protocol.serve(network, ground);
+        const open = (until: AbortSignal): Promise<AnyMember> =>
+          protocol.connect(server.url, { network, signal: until, ...ground.client });
+        return await occupied(createPool({ open, min: 2, signal }), () => server.goodbye());
+      },
     },
   };
 }

@@ -65,10 +65,11 @@ export function poolOpeningContract(fixture: PoolFixture): void {
         }
       })();
       const waiting = Array.from({ length: 50 }, () => pool.acquire());
+      const start = performance.now();
       await bench.pass(600);
-      // All four places at the same time, and from then on one attempt at a time: 40 to 80 ms each.
-      expect(world.dials()).toBeLessThanOrEqual(4 + 20);
-      expect(world.dials()).toBeGreaterThanOrEqual(4 + 4);
+      // All four places at the same time, and from then on one attempt at a time: 40 to 80 ms each, on a busy machine more.
+      await bench.until(() => world.dials() >= 4 + 4, () => `8 attempts, there were ${world.dials()}`);
+      expect(world.dials()).toBeLessThanOrEqual(4 + 20 * (performance.now() - start) / 600);
       expect(pool.inspect()).toMatchObject({ waiting: 50, refused: false });
       await until(() => delays.length > 4);
       expect(new Set(delays.slice(2).map(Math.round)).size, `different waits of ${delays}`).toBeGreaterThan(
@@ -123,8 +124,15 @@ export function poolOpeningContract(fixture: PoolFixture): void {
       const { world } = bench;
       await bench.done(world.cool());
       const pool = bench.pool({ min: 0, max: 1, openTimeout: 20, backoff: { min: 0, max: 0 } });
-      const waiting = rejection(pool.acquire({ timeout: 19_000 }));
-      await bench.until(() => pool.inspect().counters.failed >= fixture.holes, "attempts that fail");
+      const waiting = rejection(pool.acquire({ timeout: Infinity }));
+      const failed = (): number => pool.inspect().counters.failed;
+      // Each takes the 20 ms of its time limit, on a machine that has other work longer.
+      for (let some = 0; some < fixture.holes; some += 100) {
+        await bench.until(
+          () => failed() >= Math.min(some + 100, fixture.holes),
+          () => `${failed()} have failed`,
+        );
+      }
       expect(world.peak(), "connections at a time").toBeLessThanOrEqual(2);
       const farewell = await bench.wait(pool.goodbye());
       expect(farewell.outcome).toBe("clean");

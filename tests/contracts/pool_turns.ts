@@ -72,7 +72,7 @@ export function poolTurnsContract(fixture: PoolFixture): void {
         await bench.wait(Promise.all([line[0], line[2], line[3]]));
         expect(order).toEqual(["first", "third", "fourth"]);
       }
-      expect(pool.inspect().counters).toMatchObject({ opened: 1, denied: abortReasons.length });
+      expect(pool.inspect().counters).toMatchObject({ opened: 1, aborted: abortReasons.length });
     }),
   );
 

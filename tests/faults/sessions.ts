@@ -1,76 +1,22 @@
 import { startBroker } from "../../lib/broker/mod.ts";
 import { eventmesh } from "../support/fault_language.ts";
+import { serverTable } from "./server.ts";
 import type { FaultTable, UnresetTable, Victim } from "./stages.ts";
 
-/** What becomes of a connection of the broker, mode by mode and stage by stage. */
+/** What becomes of a connection of the broker, mode by mode and stage by stage: what that of the server kit does, but for this. */
 export const brokerTable: FaultTable = {
-  "healthy": {
-    hello: "clean parent",
-    work: "clean parent",
-    goodbye: "clean parent",
-    forced: "forced parent",
-  },
-  "busy": {
-    hello: "clean parent",
-    work: "clean parent",
-    goodbye: "clean parent",
-    forced: "forced parent",
-  },
-  "slow": {
-    hello: "clean parent",
-    work: "clean parent",
-    goodbye: "clean parent",
-    forced: "forced parent",
-  },
-  "never-read": {
-    hello: "forced idle-timeout",
-    work: "forced idle-timeout",
-    goodbye: "forced parent",
-    forced: "forced parent",
-  },
-  "never-fin": {
-    hello: "forced parent",
-    work: "forced parent",
-    goodbye: "forced parent",
-    forced: "forced parent",
-  },
+  ...serverTable,
   // Who has not said hello gets no goodbye: it is cut.
-  "half-open": {
-    hello: "forced handshake-timeout",
-    work: "forced idle-timeout",
-    goodbye: "forced parent",
-    forced: "forced parent",
-  },
+  "half-open": { ...serverTable["half-open"], hello: "forced handshake-timeout" },
+  "connect-and-idle": { ...serverTable["connect-and-idle"], hello: "forced handshake-timeout" },
   // A reset in place of the answer to a goodbye comes before FIN: the client may not have got what was sent.
-  "rst-on-goodbye": {
-    hello: "failed lost",
-    work: "failed lost",
-    goodbye: "failed parent",
-    forced: "forced parent",
-  },
-  "rst-at-byte-n": {
-    hello: "failed lost",
-    work: "failed lost",
-    goodbye: "failed parent",
-    forced: "forced parent",
-  },
-  "flood": {
-    hello: "forced parent",
-    work: "forced parent",
-    goodbye: "forced parent",
-    forced: "forced parent",
-  },
+  "rst-on-goodbye": { ...serverTable["rst-on-goodbye"], goodbye: "failed parent" },
+  "rst-at-byte-n": { ...serverTable["rst-at-byte-n"], goodbye: "failed parent" },
+  // The end of a stream is the goodbye of a client that has said none, half a frame or not.
   "partial-frame": {
+    ...serverTable["partial-frame"],
     hello: "clean handler-done",
     work: "clean handler-done",
-    goodbye: "clean parent",
-    forced: "forced parent",
-  },
-  "connect-and-idle": {
-    hello: "forced handshake-timeout",
-    work: "clean idle-timeout",
-    goodbye: "clean parent",
-    forced: "forced parent",
   },
 };
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Broker, startBroker } from "../../lib/broker/mod.ts";
+import { runtime as runtimeOfTests } from "../support/env.ts";
 import { lanes } from "./differential/cases.ts";
 import { MAX_SIZE } from "./differential/cases_publish.ts";
 import { compare, type Comparison } from "./differential/compare.ts";
@@ -9,8 +10,16 @@ import { play } from "./differential/transcript.ts";
 import { eventMesh, type EventMeshRuntime, startEventMesh, withPeers } from "./peers/mod.ts";
 
 const document = new URL("../../docs/eventmesh_differences.md", import.meta.url);
+/** The older runtime does the same, whichever of ours is beside it. */
+const versions = runtimeOfTests === "node" ? ["1.11.0", "1.12.0"] as const : ["1.12.0"] as const;
 
-await withPeers("the broker beside the EventMesh runtime 1.12.0", [eventMesh("1.12.0")], () => {
+for (const version of versions) {
+  await withPeers(`the broker beside the EventMesh runtime ${version}`, [eventMesh(version)], () => {
+    differs(version);
+  });
+}
+
+function differs(version: typeof versions[number]): void {
   const listed = readListed(readFileSync(document, "utf8"));
   let comparison: Comparison;
   let runtime: EventMeshRuntime | undefined;
@@ -19,7 +28,7 @@ await withPeers("the broker beside the EventMesh runtime 1.12.0", [eventMesh("1.
   beforeAll(async () => {
     const properties = { "eventMesh.server.maxEventSize": String(MAX_SIZE) };
     // Its log would have an exception for most of the scripts.
-    const starting = startEventMesh({ version: "1.12.0", properties, log: "ERROR" });
+    const starting = startEventMesh({ version, properties, log: "ERROR" });
     const playing = startBroker({ port: 0, limits: { maxMessageSize: MAX_SIZE } }).then((started) => {
       broker = started;
       return play(lanes, Number(new URL(started.url).port));
@@ -40,4 +49,4 @@ await withPeers("the broker beside the EventMesh runtime 1.12.0", [eventMesh("1.
   it("differs in nothing but what is listed, and in all of that", () => {
     expect(disagreements(listed, comparison.differences, comparison.rules).join("\n")).toBe("");
   });
-});
+}

@@ -4,10 +4,12 @@ import { connect } from "../../lib/nats/mod.ts";
 import { systemNetwork } from "../../lib/net/mod.ts";
 import { rejection } from "../contracts/bench.ts";
 import { connectionContract } from "../contracts/connection.ts";
+import { openWorld } from "../contracts/connection_world.ts";
+import { tcp } from "../contracts/grounds.ts";
 import { ca } from "../support/certificate.ts";
 import { leakGate } from "../support/leak.ts";
 import { until } from "../support/until.ts";
-import { openRelayedWorld, useConnections, useNats } from "./nats_world.ts";
+import { relayed, useConnections, useNats } from "./nats_world.ts";
 import { natsServer, natsVersions, withPeers } from "./peers/mod.ts";
 
 const gate = leakGate();
@@ -18,7 +20,7 @@ for (const version of natsVersions) {
 
     describe("in clear", () => {
       const server = useNats({ version });
-      connectionContract("NATS", { open: () => openRelayedWorld(server(), gate) });
+      connectionContract("NATS", { open: () => openWorld(relayed(server(), gate), tcp, gate) });
 
       it("knows that nobody is subscribed, and which server it talks to", async () => {
         const connection = await open(server().url);
@@ -73,6 +75,9 @@ for (const version of natsVersions) {
 
     describe("with TLS", () => {
       const server = useNats({ version, tls: true });
+      connectionContract("NATS", {
+        open: () => openWorld(relayed(server(), gate, { tls: { ca } }), tcp, gate),
+      });
 
       it("is served, in the certificate's name only", async () => {
         const connection = await open(server().url, { tls: { ca } });

@@ -94,7 +94,10 @@ for (const version of natsVersions) {
       expect(second).toEqual({ ...first, duplicate: true });
       const refused = connection.publishToStream("orders.again", "x", { stream: "OTHERS" });
       await expect(refused).rejects.toBeInstanceOf(PeerError);
-      await expect(connection.publishToStream("nowhere", "x")).rejects.toMatchObject({ status: 503 });
+      for (const options of [{ retry: "never" }, { timeout: 500 }] as const) {
+        const nowhere = connection.publishToStream("nowhere", "x", options);
+        await expect(nowhere).rejects.toMatchObject({ status: 503 });
+      }
     }, 60_000);
 
     it("says goodbye in time to a server that has frozen", async () => {
@@ -131,8 +134,8 @@ await withPeers("a client of a cluster of three nats-servers 2.15.2", [natsServe
   const open = useConnections(gate);
 
   it("moves to the next when one dies or is about to go, and gets what others publish", async () => {
-    const lame = `lame_duck_duration: "30s"\nlame_duck_grace_period: "1s"`;
-    const nodes = await startNatsCluster("2.15.2", 3, lame);
+    const config = `lame_duck_duration: "30s"\nlame_duck_grace_period: "1s"`;
+    const nodes = await startNatsCluster({ version: "2.15.2", config });
     try {
       const connection = await open(nodes[0]!.url);
       const raw = connection.raw as RawConnection;

@@ -19,7 +19,7 @@ await withPeers("a pool of connections to a NATS server", [natsServer(version)],
 
   poolContract("NATS connections", {
     virtual: false,
-    holes: 10,
+    holes: 500,
     open: () => Promise.resolve(openNatsWorld(gate, servers)),
   }, { leave: true, swallow: true });
 });

@@ -81,6 +81,13 @@ export default [
     tests: borrowing,
   },
   {
+    name: "a subscription of NATS says its goodbye twice",
+    file: "lib/nats/interests.ts",
+    find: "    this.#left.set(subscription, wire);\n",
+    put: "",
+    tests: borrowing,
+  },
+  {
     name: "I2: the last one who ends an endpoint gives the reason",
     file: "lib/lifecycle/lifecycle.ts",
     find: "      budget.tighten(options.grace ?? Infinity, options.tail ?? Infinity, now());\n",

@@ -7,6 +7,10 @@ const connect = ["tests/nats/connect.test.ts"];
 const goodbye = ["tests/nats/goodbye.test.ts"];
 const publish = ["tests/nats/publish.test.ts"];
 const request = ["tests/nats/request.test.ts"];
+const denied = ["tests/nats/denied.test.ts"];
+const loss = ["tests/nats/loss.test.ts"];
+const stream = ["tests/nats/stream.test.ts"];
+const wire = ["tests/nats/wire.test.ts"];
 
 /** @type {import("./run/lists.mjs").Mutant[]} */
 export default [
@@ -80,5 +84,133 @@ export default [
     find: "    this.protocol.heartbeats.cancel();\n    this.#keepAlive();\n  }\n\n  resume",
     put: "    this.#keepAlive();\n  }\n\n  resume",
     tests: goodbye,
+  },
+  {
+    name: "a stream without a leader is none",
+    file: "lib/nats/stream.ts",
+    find: '"no stream listens there", true)',
+    put: '"no stream listens there", false)',
+    tests: stream,
+  },
+  {
+    name: "a message that may be stored is said to be refused",
+    file: "lib/nats/stream.ts",
+    find: "if (this.#refusal !== undefined && this.#answers === this.writes) return this.#refusal;",
+    put: "if (this.#refusal !== undefined) return this.#refusal;",
+    tests: stream,
+  },
+  {
+    name: "what a stream refuses counts as confirmed",
+    file: "lib/nats/requests.ts",
+    find: "    if (error !== undefined) this.exchange.refuse(seq, error);\n    else if (reply",
+    put: "    if (error?.transient === true) this.exchange.refuse(seq, error);\n    else if (reply",
+    tests: stream,
+  },
+  {
+    name: "a login that was too slow counts as wrong credentials",
+    file: "lib/nats/failure.ts",
+    find: "return error instanceof AuthorizationError && !/authentication timeout/i.test(error.message);",
+    put: "return error instanceof AuthorizationError;",
+    tests: loss,
+  },
+  {
+    name: "a loss does not tell what the server said",
+    file: "lib/nats/protocol.ts",
+    find: "const why = wire.why ?? this.lastError ?? error;",
+    put: "const why = error ?? this.lastError;",
+    tests: loss,
+  },
+  {
+    name: "a loss is blamed on what the server complained of long ago",
+    file: "lib/nats/protocol.ts",
+    find: "    this.lastError = undefined as never;\n    super.processPong();",
+    put: "    super.processPong();",
+    tests: loss,
+  },
+  {
+    name: "who logs in again reads nothing when it was paused",
+    file: "lib/nats/link.ts",
+    find:
+      "        wire: () => new Wire({ network, tls, full: () => this.#full(), drain: () => this.#drain() }),",
+    put:
+      "        wire: () => {\n          const wire = new Wire({ network, tls, full: () => this.#full(), drain: () => this.#drain() });\n          if (this.#paused) wire.pause();\n          return wire;\n        },",
+    tests: loss,
+  },
+  {
+    name: "an unconfirmed publish that is not allowed counts as confirmed",
+    file: "lib/nats/confirmations.ts",
+    find: "        run.count = 0;\n",
+    put: "",
+    tests: denied,
+  },
+  {
+    name: "a denial that nobody waits for is not told",
+    file: "lib/nats/publisher.ts",
+    find: "if (unawaited > 0 || left < 0)",
+    put: "if (unawaited > 0)",
+    tests: denied,
+  },
+  {
+    name: "a denial that somebody was told of is a fault too",
+    file: "lib/nats/publisher.ts",
+    find: "if (left > 0) this.#refused.set(subject, left);",
+    put: "if (left > 1_000) this.#refused.set(subject, left);",
+    tests: denied,
+  },
+  {
+    name: "an unconfirmed message overtakes those that wait",
+    file: "lib/nats/publisher.ts",
+    find: "    if (waiting > 0) {",
+    put: "    if (waiting > 1) {",
+    tests: ["tests/nats/window.test.ts"],
+  },
+  {
+    name: "headers are sent to a server that takes none",
+    file: "lib/nats/outgoing.ts",
+    find: "if (this.headers === undefined || headers) return;",
+    put: "if (server !== undefined || headers) return;",
+    tests: wire,
+  },
+  {
+    name: "the PING of a tick is another write",
+    file: "lib/nats/publisher.ts",
+    find: "    this.#link().wire.onTick = () => this.#confirmations.ask();\n",
+    put: "",
+    tests: wire,
+  },
+  {
+    name: "what the client itself writes is another write",
+    file: "lib/nats/wire.ts",
+    find: "const gathered = 16 * 1_024;",
+    put: "const gathered = 0;",
+    tests: wire,
+  },
+  {
+    name: "much of what the client itself writes overtakes ours",
+    file: "lib/nats/wire.ts",
+    find: "    this.outbox.flush();\n    if (this.#transport?.write(frame)",
+    put: "    if (this.#transport?.write(frame)",
+    tests: wire,
+  },
+  {
+    name: "replies are written whether there is room or not",
+    file: "lib/nats/reply.ts",
+    find: "if (link.up && link.room.full) return",
+    put: "if (link.up && link.room.full && data.length === 0) return",
+    tests: wire,
+  },
+  {
+    name: "a reply that waits for room does not hear of a loss",
+    file: "lib/nats/link.ts",
+    find: "    this.#beat?.cancel();\n    this.room.free();\n",
+    put: "    this.#beat?.cancel();\n",
+    tests: wire,
+  },
+  {
+    name: "what an outbox is given at the end of a tick waits for the next",
+    file: "lib/flow/outbox.ts",
+    find: "    if (!this.#closed) this.#owner.onTick?.();\n    this.#scheduled = false;",
+    put: "    this.#scheduled = false;\n    if (!this.#closed) this.#owner.onTick?.();",
+    tests: ["tests/flow/outbox.test.ts"],
   },
 ];

@@ -193,6 +193,13 @@ export default [
     tests: contract,
   },
   {
+    name: "P10: leases that the end of the pool takes are never released in its books",
+    file: "lib/pool/desk.ts",
+    find: "    this.counts.released += this.#leases.size;\n",
+    put: "",
+    tests: contract,
+  },
+  {
     name: "P12: the defaults are written into the options of the caller",
     file: "lib/pool/options.ts",
     find:

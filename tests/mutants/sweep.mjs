@@ -69,4 +69,11 @@ export default [
     put: "      throw signal.reason;\n",
     tests: ["tests/sweep/server_load.test.ts"],
   },
+  {
+    name: "a subscribe of NATS that is aborted leaves what it has subscribed to",
+    file: "lib/nats/subscriber.ts",
+    find: "      this.#drop();\n      if (this.#own) await this.#link.force();\n      throw error;",
+    put: "      if (this.#own) await this.#link.force();\n      throw error;",
+    tests: ["tests/sweep/nats.test.ts"],
+  },
 ];

@@ -1,10 +1,11 @@
 import { connectionContract } from "../contracts/connection.ts";
-import { memory, tcp } from "../contracts/grounds.ts";
+import { openWorld } from "../contracts/connection_world.ts";
+import { grounds } from "../contracts/grounds.ts";
+import { nats } from "../contracts/protocols.ts";
 import { leakGate } from "../support/leak.ts";
-import { openNatsWorld } from "./world.ts";
 
 const gate = leakGate();
 
-for (const ground of [memory, tcp]) {
-  connectionContract(`NATS over ${ground.name}`, { open: () => openNatsWorld(ground, gate) });
+for (const ground of grounds) {
+  connectionContract(`NATS over ${ground.name}`, { open: () => openWorld(nats, ground, gate) });
 }

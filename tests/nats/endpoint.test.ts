@@ -1,10 +1,11 @@
 import { endpointContract } from "../contracts/endpoint.ts";
-import { memory, tcp } from "../contracts/grounds.ts";
+import { clientFixtures } from "../contracts/endpoints.ts";
+import { grounds } from "../contracts/grounds.ts";
+import { nats } from "../contracts/protocols.ts";
 import { leakGate } from "../support/leak.ts";
-import { natsEndpoints } from "./fixtures.ts";
 
 const gate = leakGate();
 
-for (const ground of [memory, tcp]) {
-  for (const { name, fixture } of natsEndpoints(gate, ground)) endpointContract(name, fixture);
+for (const ground of grounds) {
+  for (const { name, fixture } of clientFixtures(gate, ground, nats)) endpointContract(name, fixture);
 }

@@ -11,6 +11,8 @@ export { rejection } from "../contracts/bench.ts";
 /** A server and its clients, ended after every test. */
 export interface Place {
   readonly network: WatchedNetwork;
+  /** What has happened on it. */
+  readonly steps: readonly string[];
   readonly server: FakeNats;
   connect(options?: NatsOptions): Promise<NatsConnection>;
 }
@@ -25,11 +27,13 @@ export function places(
     for (const end of ends.splice(0).reverse()) await end();
   });
   return async () => {
-    const network = watchNetwork(gate.watch(make()), () => {});
+    const steps: string[] = [];
+    const network = watchNetwork(gate.watch(make()), (step) => void steps.push(step));
     const server = await startFakeNats({ network });
     ends.push(() => server.close());
     return {
       network,
+      steps,
       server,
       async connect(options) {
         const connection = await connect(server.url, { network, reconnect: { min: 5, max: 5 }, ...options });

@@ -1,23 +1,31 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { build } from "esbuild";
-import { expect, it } from "vitest";
-import { runChild } from "../support/child.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runtime } from "../support/env.ts";
+import { plainEnv } from "../support/plain_env.ts";
 
 /** That the library can be loaded at all shows that it asks for the package only when it needs it. */
 const program = `
-const { connect } = await import(process.argv[2]!);
-const error = await connect("nats://127.0.0.1:1").catch((reason: Error) => reason);
+import { connect } from "./mod.mjs";
+const error = await connect("nats://127.0.0.1:1").catch((reason) => reason);
 console.log(error.name, error.code);
 console.log(error.message);
 `;
 
-it("says which package to install when the official client is missing", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "gracewire-missing-"));
-  try {
-    const root = fileURLToPath(new URL("../..", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+describe("the official client", () => {
+  let folder: string;
+  const client = (): string => join(folder, "node_modules/@nats-io/nats-core");
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "gracewire-missing-"));
     await build({
       entryPoints: [join(root, "mod.ts")],
       tsconfig: join(root, "tsconfig.json"),
@@ -33,11 +41,67 @@ it("says which package to install when the official client is missing", async ()
     });
     // A folder of its own, so that nothing is looked for anywhere else.
     await mkdir(join(folder, "node_modules"));
-    const file = join(folder, "mod.mjs");
-    const { lines, stderr } = await runChild(program, { args: [pathToFileURL(file).href] });
-    expect(lines[0], stderr).toBe("UnsupportedError ERR_UNSUPPORTED");
-    expect(lines[1]).toContain("npm install @nats-io/nats-core@3.4");
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+    // Deno takes what is in there only for what is named here.
+    await writeFile(
+      join(folder, "package.json"),
+      JSON.stringify({ dependencies: { "@nats-io/nats-core": "*" } }),
+    );
+    await writeFile(join(folder, "main.mjs"), program);
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  /** What a program gets that connects. */
+  async function connected(): Promise<readonly string[]> {
+    const args = [...(runtime === "deno" ? ["run", "-A"] : []), join(folder, "main.mjs")];
+    const options = { cwd: folder, env: plainEnv(), timeout: 30_000 };
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, options);
+    const lines = stdout.split("\n");
+    expect(lines.length, stderr).toBeGreaterThan(2);
+    return lines;
   }
+
+  /** Puts it where the library finds it, under another version. */
+  async function install(version: string | undefined): Promise<void> {
+    for (const name of ["@nats-io/nats-core", "@nats-io/nkeys", "@nats-io/nuid", "tweetnacl"]) {
+      const target = join(folder, "node_modules", name);
+      await rm(target, { recursive: true, force: true });
+      await cp(join(root, "node_modules", name), target, { recursive: true, dereference: true });
+    }
+    const manifest = JSON.parse(await readFile(join(client(), "package.json"), "utf8")) as object;
+    await writeFile(join(client(), "package.json"), JSON.stringify({ ...manifest, version }));
+  }
+
+  it("that is missing is named, with how to install it", async () => {
+    const [kind, message] = await connected();
+    expect(kind).toBe("UnsupportedError ERR_UNSUPPORTED");
+    expect(message).toBe(
+      "Cannot connect to NATS: its client is missing, npm install @nats-io/nats-core@3.4",
+    );
+  });
+
+  it.each(["3.3.1", "3.40.0", "4.0.0"])("of version %s is refused", async (version) => {
+    await install(version);
+    const [kind, message] = await connected();
+    expect(kind).toBe("UnsupportedError ERR_UNSUPPORTED");
+    expect(message).toBe(
+      `Cannot connect to NATS: expected package @nats-io/nats-core 3.4, found version ${version}; npm install @nats-io/nats-core@3.4`,
+    );
+  });
+
+  it("of a later patch is used", async () => {
+    await install("3.4.99");
+    expect((await connected())[0]).toBe("ConnectError ERR_CONNECT");
+  });
+
+  it("that does not tell its version is judged by what is in it", async () => {
+    await install(undefined);
+    expect((await connected())[0]).toBe("ConnectError ERR_CONNECT");
+    const file = join(client(), "lib/nats.js");
+    const code = await readFile(file, "utf8");
+    // As it was before 3.4.
+    await writeFile(file, code.replaceAll("[Symbol.asyncDispose]", "asyncDispose"));
+    const [kind, message] = await connected();
+    expect(kind).toBe("UnsupportedError ERR_UNSUPPORTED");
+    expect(message).toContain("expected package @nats-io/nats-core 3.4, found another version");
+  });
 });

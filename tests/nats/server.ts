@@ -1,16 +1,18 @@
+// What a connect loads is loaded before: a clock that stands still does not wait for the disk.
+import "../../lib/nats/connection.ts";
 import type { Counted, Listener, ListenTarget, Network, TlsListenOptions } from "../../lib/net/mod.ts";
 import { until } from "../support/until.ts";
 import { FakeSession } from "./session.ts";
 
-/** What a server can be late with, in the order of an opening: its first line, and the answers to PINGs. */
-export type Late = "info" | "hello" | "subscribe" | "publish";
+/** What a server can be late with, in the order of an opening: its first line, and the answers to PINGs, by what is before. */
+export type Late = "info" | "hello" | "subscribe" | "publish" | "ping";
 
 /** What {@linkcode startFakeNats} takes. */
 export interface FakeNatsOptions {
   readonly network: Network & Counted;
   /** @default {a free port of 127.0.0.1} */
   readonly target?: ListenTarget;
-  readonly tls?: TlsListenOptions;
+  readonly tls?: TlsListenOptions | undefined;
 }
 
 /** Starts a NATS server that keeps to the protocol until it is told otherwise. */
@@ -39,6 +41,8 @@ export class FakeNats {
   late: Late | undefined = undefined;
   /** Who may connect, by what CONNECT says. */
   admits: (connect: Readonly<Record<string, unknown>>) => boolean = () => true;
+  /** What it says to others. */
+  refusal = "Authorization Violation";
   /** Subjects nobody may subscribe or publish to. */
   readonly deniedSubscribes: Set<string> = new Set();
   readonly deniedPublishes: Set<string> = new Set();
@@ -51,6 +55,10 @@ export class FakeNats {
   asked = 0;
   /** Told when a client has said CONNECT. */
   onConnect: () => void = () => {};
+  /** Told when a client has subscribed. */
+  onSubscribe: (session: FakeSession, subject: string, sid: number) => void = () => {};
+  /** Makes the replies to those whom nobody else answers. */
+  answers: ((text: string) => string) | undefined = undefined;
   #withheld: [FakeSession, () => void][] = [];
   #next = 0;
 

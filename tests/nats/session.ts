@@ -42,6 +42,11 @@ export class FakeSession {
     });
   }
 
+  /** What it is subscribed to. */
+  get subjects(): string[] {
+    return [...this.#interests.values()].map(({ subject }) => subject);
+  }
+
   greet(): void {
     const { greeting } = this.#server;
     this.#server.inTime(this, "info", () => {
@@ -133,11 +138,11 @@ export class FakeSession {
 
   #ping(): void {
     const hello = this.commands.filter((line) => line === "PING").length === 1;
-    const what = hello ? "hello" : this.#subscribed ? "subscribe" : this.#published ? "publish" : undefined;
+    const what = hello ? "hello" : this.#subscribed ? "subscribe" : this.#published ? "publish" : "ping";
     this.#subscribed = this.#published = false;
     this.#server.inTime(this, what, () => {
       if (hello && !this.#server.admits(this.connect ?? {})) {
-        this.send("-ERR 'Authorization Violation'\r\n");
+        this.send(`-ERR '${this.#server.refusal}'\r\n`);
         this.transport.end();
       } else {
         this.send("PONG\r\n");
@@ -156,6 +161,7 @@ export class FakeSession {
       return;
     }
     this.#interests.set(sid, { sid, subject, queue });
+    this.#server.onSubscribe(this, subject, sid);
   }
 
   #publish(subject: string, reply: string, headers: Uint8Array | undefined, data: Uint8Array): void {
@@ -166,9 +172,19 @@ export class FakeSession {
       return;
     }
     const receivers = this.#server.route(this, subject, reply, headers, data);
-    if (receivers > 0 || reply === "" || !this.#server.noResponders) return;
+    if (receivers > 0 || reply === "") return;
+    const { answers, noResponders } = this.#server;
     for (const { sid } of this.matching(reply)) {
-      this.deliver(reply, sid, "", encoder.encode("NATS/1.0 503\r\n\r\n"), new Uint8Array(0));
+      const deliver = (head: string | undefined, text: string): void =>
+        this.deliver(
+          reply,
+          sid,
+          "",
+          head === undefined ? undefined : encoder.encode(head),
+          encoder.encode(text),
+        );
+      if (answers !== undefined) deliver(undefined, answers(decoder.decode(data)));
+      else if (noResponders) deliver("NATS/1.0 503\r\n\r\n", "");
     }
   }
 }

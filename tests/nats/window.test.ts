@@ -69,6 +69,23 @@ describe("the window in bytes", () => {
   });
 });
 
+describe("a window of one", () => {
+  it("lets no unconfirmed message overtake those that wait", async () => {
+    const { server, ...there } = await place();
+    const connection = await there.connect({ window: 1 });
+    server.late = "publish";
+    const first = connection.publish("orders", "1");
+    connection.publishUnconfirmed("orders", "2");
+    const second = connection.publish("orders", "3");
+    expect(() => connection.publishUnconfirmed("orders", "4")).toThrow(OverflowError);
+    server.late = undefined;
+    server.answer();
+    await Promise.all([first, second]);
+    connection.publishUnconfirmed("orders", "5");
+    expect((await connection.goodbye()).messages).toMatchObject({ published: 4, confirmed: 4 });
+  });
+});
+
 describe("flush", () => {
   it("rejects once when messages were lost since the last one", async () => {
     const { network, server, ...there } = await place();

@@ -75,6 +75,11 @@ export async function bundle(program: string | URL): Promise<string> {
     platform: "node",
     format: "esm",
     target: "node20",
+    // What packages of CommonJS ask for is a built-in module.
+    banner: {
+      js:
+        'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
+    },
     write: false,
     logLevel: "silent",
   });

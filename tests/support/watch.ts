@@ -108,6 +108,14 @@ function watched(
       below.reset();
     },
   };
+  if (below.secure !== undefined) {
+    above.secure = async (target, options) => {
+      step("turns to TLS");
+      const secure = await below.secure!(target, options);
+      live.delete(above);
+      return watched(secure, side, onStep, live);
+    };
+  }
   live.add(above);
   return above;
 }

@@ -8,7 +8,7 @@ import {
   publishScenario,
   requestScenario,
   subscribeScenario,
-} from "./eventmesh.ts";
+} from "./scenarios.ts";
 import { plainPeer } from "./peers.ts";
 
 leakGate();

@@ -8,7 +8,7 @@ import type { Subscription } from "../../lib/messaging/mod.ts";
 import { memoryNetwork } from "../../lib/net/mod.ts";
 import { leakGate } from "../support/leak.ts";
 import { type Scenario, type Stage, sweep, type SweepOptions } from "../support/sweep.ts";
-import { expectClean } from "./eventmesh.ts";
+import { expectClean } from "./scenarios.ts";
 import { endAt, type Ended, expectEnd, expectTyped } from "./fakes.ts";
 import { residentsOf } from "./peers.ts";
 

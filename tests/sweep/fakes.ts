@@ -6,7 +6,7 @@ import type { Endpoint, Farewell, GoodbyeOptions } from "../../lib/lifecycle/mod
 import { type FakeServer, startFakeServer } from "../support/fake_server.ts";
 import type { Interrupt, Scenario, Stage } from "../support/sweep.ts";
 import { until } from "../support/until.ts";
-import { expectClean } from "./eventmesh.ts";
+import { expectClean } from "./scenarios.ts";
 
 /** A client and one or more servers whose every answer is scripted. */
 export interface FakeWorld {
@@ -159,6 +159,18 @@ export async function expectEnd(
   if (ended.farewell !== undefined && farewell.cause === "goodbye") {
     expect(Object.is(farewell.reason, interrupt.reason), "the reason of the end").toBe(true);
   }
+}
+
+/** What is looked at when the end of an endpoint was begun at any step of its work: it, and how that came out. */
+export function endedBy<World, Value extends Ended>(
+  endpointOf: (world: World, ended: Value) => Endpoint,
+  allowed: readonly Farewell["outcome"][],
+  codes?: readonly string[],
+): (ended: Value, world: World, interrupt: Interrupt) => Promise<void> {
+  return async (ended, world, interrupt) => {
+    await expectEnd(endpointOf(world, ended), ended, interrupt, allowed);
+    if (codes !== undefined) expectTyped(ended, interrupt, codes);
+  };
 }
 
 export function hasCode(error: unknown, code: string): boolean {

@@ -9,7 +9,7 @@ import type { FakeServer } from "../support/fake_server.ts";
 import { startFaultPeer } from "../support/fault_peer.ts";
 import { leakGate } from "../support/leak.ts";
 import { type Scenario, type Stage, sweep, type SweepOptions } from "../support/sweep.ts";
-import { connectScenario, expectClean } from "./eventmesh.ts";
+import { connectScenario, expectClean } from "./scenarios.ts";
 import { closeServers, type FakeWorld, fakeWorld, hasCode, startServers, streamsOf } from "./fakes.ts";
 import { embeddedBroker } from "./peers.ts";
 

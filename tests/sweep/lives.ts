@@ -1,19 +1,17 @@
 import { expect } from "vitest";
-import type { EventMeshSubscribeOptions } from "../../lib/eventmesh/mod.ts";
 import type { Endpoint } from "../../lib/lifecycle/mod.ts";
-import type { Subscription } from "../../lib/messaging/mod.ts";
+import type { MessageConnection, SubscribeOptions, Subscription } from "../../lib/messaging/mod.ts";
 import type { Interrupt } from "../support/sweep.ts";
-import type { FakeWorld } from "./fakes.ts";
 
 /**
  * A subscription whose signal governs its life: something happens to it, and the abort ends it at once, before, during or
  * after that. Rejects with the reason it has ended with.
  */
 export async function governed(
-  { connection }: Pick<FakeWorld, "connection">,
+  { connection }: { readonly connection: MessageConnection },
   signal: AbortSignal,
   happen: (subscription: Subscription) => Promise<unknown>,
-  options: EventMeshSubscribeOptions = {},
+  options: SubscribeOptions = {},
 ): Promise<Subscription> {
   const subscription = await connection.subscribe("orders", { ...options, signal });
   const over = subscription.closed.then(({ cause, reason }) => {
@@ -36,9 +34,10 @@ export async function living(subscription: Subscription, interrupt: Interrupt): 
   expect(farewell.residue).toEqual({ sockets: 0, timers: 0, listeners: 0 });
 }
 
-/** Resolves when an endpoint has got another transport, from now on. Rejects when it ends before. */
-export async function connectedAgain(endpoint: Endpoint): Promise<void> {
-  for await (const { type } of endpoint.events()) if (type === "connected") return;
+/** Resolves when an endpoint has got another transport, from now on, so many times. Rejects when it ends before. */
+export async function connectedAgain(endpoint: Endpoint, times = 1): Promise<void> {
+  let left = times;
+  for await (const { type } of endpoint.events()) if (type === "connected" && --left === 0) return;
   throw new Error("It has ended instead");
 }
 

@@ -8,7 +8,7 @@ import type { Fault } from "../support/fault.ts";
 import { type FaultPeer, startFaultPeer } from "../support/fault_peer.ts";
 import { leakGate } from "../support/leak.ts";
 import { type Interrupt, type Scenario, type Stage, sweep, type SweepOptions } from "../support/sweep.ts";
-import { connectScenario, expectClean } from "./eventmesh.ts";
+import { connectScenario, expectClean } from "./scenarios.ts";
 import { plainPeer } from "./peers.ts";
 
 leakGate();
@@ -18,7 +18,11 @@ const memory: SweepOptions = { network: memoryNetwork, virtual: true };
 describe("the EventMesh client and a server that is lost", () => {
   sweep(
     "connect past a server that is not there",
-    connectScenario(plainPeer, { before: ["eventmesh://127.0.0.1:1"] }),
+    {
+      ...connectScenario(plainPeer),
+      act: ({ stage: { network }, peer: { url } }, signal) =>
+        connect(["eventmesh://127.0.0.1:1", url], { network, signal }),
+    },
     memory,
   );
 

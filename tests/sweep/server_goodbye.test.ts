@@ -5,13 +5,12 @@ import { memoryNetwork } from "../../lib/net/mod.ts";
 import { answer, type FakeRequest } from "../support/fake_request.ts";
 import { leakGate } from "../support/leak.ts";
 import { type Scenario, type Stage, sweep, type SweepOptions } from "../support/sweep.ts";
-import { expectClean } from "./eventmesh.ts";
+import { expectClean } from "./scenarios.ts";
 import {
   closeServers,
   endAt,
   type Ended,
-  expectEnd,
-  expectTyped,
+  endedBy,
   type FakeWorld,
   fakeWorld,
   hasCode,
@@ -205,10 +204,7 @@ function ended(
   allowed: readonly ("clean" | "forced" | "failed")[] = ["clean"],
 ): Pick<Scenario<FakeWorld, Ended>, "succeeded" | "end"> {
   return {
-    async succeeded(result, { connection }, interrupt) {
-      await expectEnd(connection, result, interrupt, allowed);
-      expectTyped(result, interrupt, ["ERR_CLOSED"]);
-    },
+    succeeded: endedBy(({ connection }) => connection, allowed, ["ERR_CLOSED"]),
     end: ({ servers }) => closeServers(servers),
   };
 }

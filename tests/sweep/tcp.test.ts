@@ -8,7 +8,7 @@ import {
   publishScenario,
   requestScenario,
   subscribeScenario,
-} from "./eventmesh.ts";
+} from "./scenarios.ts";
 import { embeddedBroker } from "./peers.ts";
 
 leakGate();

@@ -1,11 +1,12 @@
 import { expect } from "vitest";
-import { connect, type EventMeshConnection, type EventMeshOptions } from "../../lib/eventmesh/mod.ts";
 import type { Farewell } from "../../lib/lifecycle/mod.ts";
-import type { Message, Subscription } from "../../lib/messaging/mod.ts";
+import type { Message, MessageConnection, SubscribeOptions, Subscription } from "../../lib/messaging/mod.ts";
+import type { Protocol } from "../contracts/protocols.ts";
 import type { Interrupt, Scenario, Stage } from "../support/sweep.ts";
 
 /** The server of a sweep. */
 export interface SweepPeer {
+  readonly protocol: Protocol;
   readonly url: string;
   /** Sessions, subscriptions and members of groups that are there, one line each. */
   residents(): readonly string[];
@@ -16,12 +17,12 @@ export interface SweepPeer {
 /** Starts the server of one run. */
 export type StartPeer = (stage: Stage) => Promise<SweepPeer>;
 
-/** What a scenario of the client plays with. */
+/** What a scenario of a client plays with. */
 export interface ClientWorld {
   readonly stage: Stage;
   readonly peer: SweepPeer;
   /** The client, where the operation does not make it. */
-  readonly connection: EventMeshConnection;
+  readonly connection: MessageConnection;
   /** What was at the peer before the operation. */
   readonly residents: number;
 }
@@ -31,13 +32,10 @@ type PeerWorld = Omit<ClientWorld, "connection">;
 /** `connect`: its signal bounds the call, and nothing of a call that rejects is left. */
 export function connectScenario(
   start: StartPeer,
-  options: EventMeshOptions & { readonly before?: readonly string[] } = {},
-): Scenario<PeerWorld, EventMeshConnection> {
-  const { before = [], ...rest } = options;
+): Scenario<PeerWorld, MessageConnection> {
   return {
     arrange: async (stage) => ({ stage, peer: await start(stage), residents: 0 }),
-    act: ({ stage, peer }, signal) =>
-      connect([...before, peer.url], { ...rest, network: stage.network, signal }),
+    act: ({ stage, peer }, signal) => peer.protocol.connect(peer.url, { network: stage.network, signal }),
     rejected: ({ stage }) => {
       expect(stage.network.dialled.size, "streams when connect rejects").toBe(0);
     },
@@ -56,10 +54,11 @@ export function connectScenario(
 export function subscribeScenario(
   start: StartPeer,
   topics: string | string[],
+  options: SubscribeOptions = {},
 ): Scenario<ClientWorld, Subscription> {
   return {
     arrange: arrangeClient(start),
-    act: ({ connection }, signal) => connection.subscribe(topics, { signal }),
+    act: ({ connection }, signal) => connection.subscribe(topics, { ...options, signal }),
     succeeded: async (subscription, _world, interrupt) => {
       if (!interrupt.aborted) expectClean(await subscription.goodbye());
       const farewell = await subscription.closed;
@@ -92,13 +91,14 @@ export function publishScenario(start: StartPeer): Scenario<ClientWorld, void> {
 export function requestScenario(
   start: StartPeer,
   { responder = false }: { readonly responder?: boolean } = {},
-): Scenario<ClientWorld & { responder: EventMeshConnection | undefined }, Message> {
+): Scenario<ClientWorld & { responder: MessageConnection | undefined }, Message> {
   return {
     arrange: async (stage) => {
       const world = await arrangeClient(start)(stage);
       if (!responder) return { ...world, responder: undefined };
-      const other = await connect(world.peer.url, { network: stage.network, group: "responders" });
-      const questions = await other.subscribe("questions", { type: "sync" });
+      const { protocol, url } = world.peer;
+      const other = await protocol.connect(url, { network: stage.network, role: "responders" });
+      const questions = await protocol.subscribeToRequests(other, "questions");
       void questions.consume((message) => `reply to ${message.text()}`);
       return { ...world, responder: other, residents: world.peer.residents().length };
     },
@@ -156,7 +156,7 @@ export function goodbyeScenario(
 export function arrangeClient(start: StartPeer): (stage: Stage) => Promise<ClientWorld> {
   return async (stage) => {
     const peer = await start(stage);
-    const connection = await connect(peer.url, { network: stage.network });
+    const connection = await peer.protocol.connect(peer.url, { network: stage.network });
     return { stage, peer, connection, residents: peer.residents().length };
   };
 }

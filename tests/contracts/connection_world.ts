@@ -1,24 +1,32 @@
-import { startBroker } from "../../lib/broker/mod.ts";
-import { connect, type EventMeshConnection } from "../../lib/eventmesh/mod.ts";
 import type { Transport } from "../../lib/net/mod.ts";
 import type { LeakGate } from "../support/leak.ts";
 import { watchNetwork } from "../support/watch.ts";
 import type { ConnectionWorld } from "./connection.ts";
 import type { Ground } from "./grounds.ts";
+import type { Protocol } from "./protocols.ts";
 
-/** The EventMesh client and the embedded broker. */
-export async function openWorld(ground: Ground, gate: LeakGate): Promise<ConnectionWorld> {
+/** The client of a protocol and a server. */
+export async function openWorld(
+  protocol: Protocol,
+  ground: Ground,
+  gate: LeakGate,
+): Promise<ConnectionWorld> {
   let refusing = false;
   const network = watchNetwork(gate.watch(ground.network()), (step) => {
     if (refusing && step === "client dials") throw new Error("nobody gets in");
   });
-  const broker = await startBroker({ port: 0, network, ...ground.server });
+  const server = await protocol.serve(network, ground);
   const frozen = new Set<Transport>();
+  let connections = 0;
   return {
     connect: (options) =>
-      connect(broker.url, { network, reconnect: { min: 5, max: 5 }, ...ground.client, ...options }),
-    subscribeToRequests: (connection, topic) =>
-      (connection as EventMeshConnection).subscribe(topic, { type: "sync" }),
+      protocol.connect(server.url, {
+        network,
+        reconnect: protocol.comeBack(connections++),
+        ...ground.client,
+        ...options,
+      }),
+    subscribeToRequests: (connection, topic) => protocol.subscribeToRequests(connection, topic),
     cut() {
       for (const transport of network.dialled) transport.reset();
     },
@@ -35,6 +43,6 @@ export async function openWorld(ground: Ground, gate: LeakGate): Promise<Connect
       frozen.clear();
     },
     streams: () => network.dialled.size,
-    end: async () => void await broker.goodbye({ grace: 1_000 }),
+    end: async () => void await server.goodbye(),
   };
 }

@@ -1,0 +1,65 @@
+import type { Msg } from "@nats-io/nats-core/internal";
+import { ConnectionLostError } from "../errors.ts";
+import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import { limited } from "../lifecycle/limit.ts";
+import type { MessageData } from "../messaging/connection.ts";
+import type { Link } from "./link.ts";
+import { Outgoing } from "./outgoing.ts";
+
+/** Where the replies of a subscription go. */
+export interface ReplyRoad {
+  readonly link: Link;
+  /** The life of the subscription. */
+  readonly lifecycle: Lifecycle;
+}
+
+/**
+ * Writes a reply; when the transport is full, waits until it has room. It must not wait for what the server says, as
+ * publish does for its window: whoever replies may be what reading waits for.
+ */
+export function reply(
+  road: ReplyRoad,
+  message: Msg,
+  data: MessageData,
+  signal: AbortSignal | undefined,
+): void | Promise<void> {
+  const { link } = road;
+  const outgoing = new Outgoing("respond to", message.reply ?? "", data, {}, link.maxPayload);
+  if (link.up && link.room.full) return replyLater(road, message, outgoing, signal);
+  write(link, message, outgoing);
+}
+
+async function replyLater(
+  { link, lifecycle }: ReplyRoad,
+  message: Msg,
+  outgoing: Outgoing,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const action = actionOf(message);
+  outgoing.keep(false);
+  await limited({
+    signal,
+    timeout: Infinity,
+    action,
+    owner: lifecycle.signal,
+    onOwner: () => lifecycle.refusal(action),
+  }, async (bounded) => {
+    while (link.up && link.room.full) await link.room.freed(bounded);
+  });
+  write(link, message, outgoing);
+}
+
+function write(link: Link, message: Msg, outgoing: Outgoing): void {
+  if (!link.up) {
+    throw new ConnectionLostError(`Cannot ${actionOf(message)}: there is no connection`, {
+      outcome: "not-sent",
+    });
+  }
+  const { writer, outbox } = link.wire;
+  writer.publish(outgoing);
+  outbox.touch();
+}
+
+function actionOf(message: Msg): string {
+  return `respond to a message of "${message.subject}"`;
+}

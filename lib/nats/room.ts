@@ -1,0 +1,30 @@
+import { abortable } from "../lifecycle/abort.ts";
+import { type Deferred, deferred } from "../lifecycle/deferred.ts";
+
+/** Whether a transport takes more at the moment, and who waits until it does. */
+export class Room {
+  #full = false;
+  #waiters: Deferred<void> | undefined = undefined;
+
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** The transport asks to wait. */
+  fill(): void {
+    this.#full = true;
+  }
+
+  /** It has room again; or it is gone, and there is nothing to wait for. */
+  free(): void {
+    this.#full = false;
+    this.#waiters?.resolve();
+    this.#waiters = undefined;
+  }
+
+  /** Resolves when it was freed: look again then, as others have waited too. */
+  async freed(signal: AbortSignal): Promise<void> {
+    this.#waiters ??= deferred();
+    await abortable(this.#waiters.promise, signal);
+  }
+}

@@ -1,0 +1,124 @@
+import { inspect } from "node:util";
+import { describe, expect, it } from "vitest";
+import { connect as connectAny } from "../../lib/connect.ts";
+import { connect, type NatsOptions } from "../../lib/nats/mod.ts";
+import { resolveOptions } from "../../lib/nats/options.ts";
+import { parseUrls } from "../../lib/nats/url.ts";
+import { memoryNetwork } from "../../lib/net/mod.ts";
+import { leakGate } from "../support/leak.ts";
+import { places, rejection } from "./kit.ts";
+
+const gate = leakGate();
+const place = places(gate);
+const seed = "SUAEL6GG2L2HIF7DUGZJGMRUFKXELGGYFMHF76UO2AYBG3K4YLWR3FKC2Q";
+const file = `-----BEGIN NATS USER JWT-----\nthe.jwt\n------END NATS USER JWT------\n
+-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`;
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+describe("the options of connect", () => {
+  it.each([
+    ["an nkey", () => ({ nkey: bytesOf(seed) })],
+    ["a credentials file", () => ({ creds: bytesOf(file) })],
+    ["a key beside a JWT", () => ({ jwt: "the.jwt", nkey: bytesOf(seed) })],
+  ])("may be overwritten once connect was called: %s", async (_what, make) => {
+    const { network, server } = await place();
+    server.info = { nonce: "abc" };
+    const options: Record<string, Uint8Array | string> = make();
+    const connecting = connect(server.url, { network, ...options });
+    for (const value of Object.values(options)) if (typeof value !== "string") value.fill(0);
+    const connection = await connecting;
+    // On a connection of its own, which logs in anew.
+    await connection.subscribe("orders");
+    const [first, second] = server.sessions.map(({ connect }) => connect!);
+    expect(first!["nkey"]).toMatch(/^U[A-Z0-9]+$/);
+    expect(second!["nkey"]).toBe(first!["nkey"]);
+    expect(second!["sig"]).toBe(first!["sig"]);
+    await connection.goodbye();
+  });
+
+  it("are copied, lists and objects in them too", () => {
+    const given = {
+      nkey: bytesOf(seed),
+      authenticator: [() => ({ user: "me" })],
+      tls: { ca: "an authority", handshakeFirst: true },
+      reconnect: { min: 5, attempts: 2 },
+    };
+    const before = { ...given, tls: { ...given.tls }, reconnect: { ...given.reconnect } };
+    const { auth, reconnect, tls } = resolveOptions(given, parseUrls("nats://h"));
+    given.nkey.fill(0);
+    given.authenticator.length = 0;
+    given.tls.ca = given.reconnect.min = undefined as never;
+    expect(new TextDecoder().decode(auth.nkey as Uint8Array)).toBe(seed);
+    expect(auth.authenticator).toHaveLength(1);
+    expect(tls).toEqual(before.tls);
+    expect(reconnect).toEqual(before.reconnect);
+  });
+
+  it.each([
+    [{ maxReconnectAttempts: 5 }, "maxReconnectAttempts"],
+    [{ password: "sesame" }, "password"],
+    [{ reconnect: { attemps: 1 } }, "reconnect.attemps"],
+    [{ tls: { rejectUnauthorised: true } }, "tls.rejectUnauthorised"],
+    [{ constructor: 1 }, "constructor"],
+  ])("are a TypeError when there is no such option, before anything is done: %j", async (options, name) => {
+    const network = memoryNetwork();
+    let dialled = 0;
+    const watched = {
+      dial: (...args: Parameters<typeof network.dial>) => (dialled++, network.dial(...args)),
+    };
+    for (const call of [connect, connectAny]) {
+      const given = { network: watched, ...options } as unknown as NatsOptions;
+      const error = await rejection(call("nats://127.0.0.1:1", given)) as Error;
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error.message).toBe(`Cannot use option "${name}": there is no such option`);
+      expect(inspect(error)).not.toContain("sesame");
+    }
+    expect(dialled).toBe(0);
+  });
+
+  it.each([
+    [{ ca: 5 }, 'Cannot use option "tls.ca": expected a string, got 5'],
+    [{ key: { secret: "sesame" } }, 'Cannot use option "tls.key": expected a string, got a object'],
+    [{ handshakeFirst: 1 }, 'Cannot use option "tls.handshakeFirst": expected true or false, got 1'],
+    [
+      "yes",
+      'Cannot use option "tls": expected an object with ca, cert, key, servername, rejectUnauthorized or handshakeFirst, got "yes"',
+    ],
+  ])("name what is wrong with the settings of TLS: %j", async (tls, message) => {
+    const error = await rejection(connect("nats://h", { tls } as unknown as NatsOptions)) as Error;
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toBe(message);
+  });
+});
+
+describe("the credentials of several servers", () => {
+  it("are the same: those of one URL are for all", async () => {
+    for (
+      const urls of [
+        ["nats://me:sesame@a", "nats://b"],
+        ["nats://a", "nats://me:sesame@b"],
+        ["nats://me:sesame@a", "nats://me:sesame@b"],
+      ]
+    ) expect(parseUrls(urls)).toMatchObject({ user: "me", pass: "sesame", token: undefined });
+    const { network, server } = await place();
+    const connection = await connect(["nats://127.0.0.1:1", server.url.replace("//", "//me:x@")], {
+      network,
+    });
+    expect(server.sessions[0]!.connect).toMatchObject({ user: "me", pass: "x" });
+    await connection.goodbye();
+  });
+
+  it.each([
+    [["nats://me:sesame@a", "nats://you:sesame@b"]],
+    [["nats://me:sesame@a", "nats://me:sesame2@b"]],
+    [["nats://sesame@a", "nats://c", "nats://sesame2@b"]],
+    [["nats://me:sesame@a", "nats://sesame@b"]],
+  ])("are a TypeError where they differ, without them: %j", async (urls) => {
+    const error = await rejection(connect(urls)) as Error;
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toBe(
+      "Cannot connect: expected the same credentials for all servers, got those for b:4222 to differ from those for a:4222",
+    );
+    expect(inspect(error)).not.toMatch(/sesame|you/);
+  });
+});
