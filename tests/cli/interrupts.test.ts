@@ -163,10 +163,11 @@ describe("a pipe that closes early", () => {
     await sub.says(/subscribed/);
     const connection = await connect(broker.url);
     // It learns that nobody reads any more from what it writes next.
-    for (let i = 1; sub.running && i < 1_000; i++) {
-      await connection.publish("piped", `message ${i}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    let published = 0;
+    await until(async () => {
+      if (sub.running) await connection.publish("piped", `message ${++published}`);
+      return !sub.running;
+    }, { timeout: 10_000, what: "sub to learn of it" });
     await connection.goodbye();
     expect(await sub.ended).toMatchObject({
       code: 0,

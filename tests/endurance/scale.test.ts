@@ -1,3 +1,4 @@
+import process from "node:process";
 import { describe, expect, it } from "vitest";
 import { runtime } from "../support/env.ts";
 import { until } from "../support/until.ts";
@@ -40,8 +41,8 @@ const most = 2;
 const quick = 2_000;
 /** Processor time takes longer where others use the same caches. */
 const slack = 2;
-/** Milliseconds that a goodbye of everything may take: grace and tail. */
-const budget = 20_000;
+/** Milliseconds that a goodbye of everything may take, grace and tail; and those that it may be told late. */
+const [budget, late] = [20_000, 250];
 
 describe("10,000 idle connections", () => {
   const start = usePrograms("holder", "crowd");
@@ -50,6 +51,7 @@ describe("10,000 idle connections", () => {
     const crowd = start("crowd");
     const count = Math.min(10_000, await crowd.ask<number>("room"));
     if (count < 10_000) tellFigures(`${runtime}, the system grants descriptors for fewer`, { count });
+    if (process.env["GRACEWIRE_REQUIRE"] === "all") expect(count, "descriptors for connections").toBe(10_000);
     // Twice, around the others: what the system gives scatters by a tenth.
     const before = await hold("bare", "echo", crowd, count);
     const kit = await holdFairly("kit", "echo", crowd, count, most * before.system);
@@ -79,8 +81,7 @@ describe("10,000 idle connections", () => {
       expect(connections).toMatchObject({ opened: warm + count, lost: 0, refused: 0 });
       // On a machine that is busy with other things the goodbyes may have been cut: after each peer was told.
       expect(outcome).toMatch(/^(clean|forced)$/);
-      // The budget, and as much again for a process that is not let run.
-      expect(goodbye.took).toBeLessThan(2 * budget);
+      expect(goodbye.took, "milliseconds of a goodbye").toBeLessThan(budget + late);
       // A process that was let run has no excuse: what it has computed is nearly all that it has to do.
       expect(goodbye.cpu, "processor time of a goodbye").toBeLessThan(slack * quick);
       expect(ratio(heap, bare.heap), "heap, compared with a bare server").toBeLessThanOrEqual(most);

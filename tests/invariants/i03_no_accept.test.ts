@@ -150,11 +150,11 @@ describe("I3 no handler starts after the intake", () => {
       // Speaks no TLS, and waits.
       const mute = await rig.network.dial({ host, port }, {});
       mute.start({ data() {}, end: () => mute.end(), drain() {} });
-      await turns(5);
+      await until(() => rig.network.open().timers === 1, { what: "the handshake to begin" });
       const farewell = await server.goodbye();
       await mute.closed;
       expect(handled).toBe(0);
-      expect(farewell).toMatchObject({ outcome: "clean", connections: { opened: 0 } });
+      expect(farewell).toMatchObject({ outcome: "clean", connections: { opened: 0, refused: 1 } });
     }),
   );
 });

@@ -1,8 +1,9 @@
 import { describe, expect } from "vitest";
 import { type Broker, startBroker } from "../../lib/broker/mod.ts";
-import { connect, type EventMeshConnection } from "../../lib/eventmesh/mod.ts";
 import { createScope, type Endpoint, type Farewell, formatFarewell } from "../../lib/lifecycle/mod.ts";
 import { memoryNetwork, systemNetwork } from "../../lib/net/mod.ts";
+import { memory as memoryGround } from "../contracts/grounds.ts";
+import { protocols } from "../contracts/protocols.ts";
 import { leakGate } from "../support/leak.ts";
 import { type Interrupt, type Scenario, type Stage, sweep, type SweepOptions } from "../support/sweep.ts";
 import { WireClient } from "../support/wire_client.ts";
@@ -128,25 +129,29 @@ describe("I6 an abort of the goodbye, at every step, also a second one, of", () 
     { ...memory, offsets: [0], again: 19 },
   );
 
-  sweep(
-    "a client whose handler never ends",
-    escalation(async (stage) => {
-      const { network } = stage;
-      const broker = await startBroker({ port: 0, network });
-      const connection: EventMeshConnection = await connect(broker.url, { network });
-      const subscription = await connection.subscribe("work");
-      const started = new Promise<void>((resolve) => {
-        void subscription.consume(() => {
-          resolve();
-          return new Promise(() => {});
-        });
-      });
-      await connection.publish("work", "never done");
-      await started;
-      return { stage, endpoint: connection, ran: [], expected: [], end: () => broker.goodbye() };
-    }),
-    { ...memory, offsets: [0], again: 19 },
-  );
+  for (const protocol of protocols) {
+    for (const { name, options } of protocol.subscriptions) {
+      sweep(
+        `a client of ${protocol.name} whose handler of a ${name} never ends`,
+        escalation(async (stage) => {
+          const { network } = stage;
+          const server = await protocol.serve(network, memoryGround);
+          const connection = await protocol.connect(server.url, { network });
+          const subscription = await connection.subscribe("work", options);
+          const started = new Promise<void>((resolve) => {
+            void subscription.consume(() => {
+              resolve();
+              return new Promise(() => {});
+            });
+          });
+          await connection.publish("work", "never done");
+          await started;
+          return { stage, endpoint: connection, ran: [], expected: [], end: () => server.goodbye() };
+        }),
+        { ...memory, offsets: [0], again: 19 },
+      );
+    }
+  }
 
   sweep(
     "a scope with disposers that hang",

@@ -1,12 +1,14 @@
 import { startBroker } from "../../lib/broker/mod.ts";
 import { connect as connectAny } from "../../lib/connect.ts";
 import { connect } from "../../lib/eventmesh/mod.ts";
+import { connect as connectNats } from "../../lib/nats/mod.ts";
 import { createScope, type Endpoint, type Farewell } from "../../lib/lifecycle/mod.ts";
 import { run } from "../../lib/process/mod.ts";
 import { serve } from "../../lib/server/mod.ts";
 import { endpointFixtures } from "../contracts/endpoints.ts";
 import type { Ground } from "../contracts/grounds.ts";
 import type { LeakGate } from "../support/leak.ts";
+import { NatsStages } from "./i10_nats.ts";
 import { deaf, type Stage, Stages } from "./i10_stages.ts";
 
 /** An operation that takes a signal, and a place where it pends. */
@@ -26,6 +28,7 @@ export interface Operation {
 /** Every operation of this library that takes a signal. A new one is a line more. */
 export function operations(gate: LeakGate, ground: Ground): readonly Operation[] {
   const on = new Stages(gate, ground);
+  const nats = new NatsStages(() => gate.watch(ground.network()));
   const refused = { ended: "refused" } as const;
   const resolves = { ended: "resolves" } as const;
   const client = ground.client;
@@ -53,6 +56,34 @@ export function operations(gate: LeakGate, ground: Ground): readonly Operation[]
       arrange: on.call("REQUEST_TO_SERVER", (it, how) => it.request("a", "x", how)),
     },
     { name: "recommend", ...refused, arrange: on.call("RECOMMEND_REQUEST", (it, how) => it.recommend(how)) },
+    { name: "ping", ...refused, arrange: on.call("HEARTBEAT_REQUEST", (it, how) => it.ping(how)) },
+    { name: "connect of NATS", arrange: nats.hello((url, how) => connectNats(url, how)) },
+    {
+      name: "subscribe of NATS",
+      ...refused,
+      arrange: nats.call("subscribe", (it, how) => it.subscribe("a", how)),
+    },
+    {
+      name: "publish of NATS",
+      ...refused,
+      arrange: nats.call("publish", (it, how) => it.publish("a", "x", how)),
+    },
+    { name: "request of NATS", ...refused, arrange: nats.question((it, how) => it.request("a", "x", how)) },
+    {
+      name: "a loop over requestMany of NATS",
+      ...refused,
+      arrange: nats.question(async (it, how) => {
+        for await (const _ of it.requestMany("a", "x", how)) continue;
+      }),
+    },
+    {
+      name: "publishToStream of NATS",
+      ...refused,
+      arrange: nats.question((it, how) => it.publishToStream("a", "x", how)),
+    },
+    { name: "flush of NATS", ...refused, arrange: nats.call("ping", (it, how) => it.flush(how)) },
+    { name: "ping of NATS", ...refused, arrange: nats.call("ping", (it, how) => it.ping(how)) },
+    { name: "acquire", ...refused, arrange: on.pool((it, how) => it.acquire(how)) },
     { name: "respond", instant: true, ...refused, arrange: on.message((it, how) => it.respond("x", how)) },
     {
       name: "consume",

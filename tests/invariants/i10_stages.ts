@@ -4,12 +4,13 @@ import { abortable } from "../../lib/lifecycle/abort.ts";
 import type { Endpoint } from "../../lib/lifecycle/mod.ts";
 import type { Message, Subscription } from "../../lib/messaging/mod.ts";
 import type { Counted, ListenHandler, Network } from "../../lib/net/mod.ts";
+import { createPool, type Pool } from "../../lib/pool/mod.ts";
 import { serve, type ServerConnection } from "../../lib/server/mod.ts";
 import type { EndpointFixture } from "../contracts/endpoint.ts";
 import type { Ground } from "../contracts/grounds.ts";
 import { type FakeServer, startFakeServer } from "../support/fake_server.ts";
 import type { LeakGate } from "../support/leak.ts";
-import { turns } from "../support/until.ts";
+import { until } from "../support/until.ts";
 import { watchNetwork } from "../support/watch.ts";
 
 /** A place where one operation is called, as often as one likes. */
@@ -32,7 +33,8 @@ export interface How {
   readonly signal: AbortSignal;
 }
 
-type Arrange = () => Promise<Stage>;
+/** Makes a place. */
+export type Arrange = () => Promise<Stage>;
 
 /** A listener of no interest. */
 export const deaf: { readonly target: { host: string; port: number }; readonly handler: ListenHandler } = {
@@ -109,6 +111,23 @@ export class Stages {
     };
   }
 
+  /** A pool whose first member is not let in. */
+  pool(call: (pool: Pool<EventMeshConnection>, how: How) => Promise<unknown>): Arrange {
+    return async () => {
+      const { network, server, stage } = await this.#server("HELLO_REQUEST");
+      const pool = createPool({
+        open: (signal) => connect(server.url, { network, signal }),
+        min: 0,
+        max: 1,
+      });
+      const end = async (): Promise<void> => {
+        await pool.goodbye({ grace: 0 });
+        await server.close();
+      };
+      return { ...stage, endpoint: pool, call: (signal) => call(pool, { signal }), end };
+    };
+  }
+
   /** A subscription that gets nothing. */
   subscription(call: (subscription: Subscription, how: How) => Promise<unknown>): Arrange {
     return async () => {
@@ -121,14 +140,16 @@ export class Stages {
   /** A loop over a subscription that gets nothing. */
   loop(): Arrange {
     return async () => {
-      const { connection, server, stage: { effects, end, endpoint } } = await this.#connection();
-      let calls = 0;
+      const { connection, stage: { effects, end, endpoint } } = await this.#connection();
+      let [loops, known] = [0, 0];
       const call = async (signal: AbortSignal): Promise<void> => {
-        for await (const _ of await connection.subscribe("a", { signal })) continue;
+        const subscription = await connection.subscribe("a", { signal });
+        loops++;
+        for await (const _ of subscription) continue;
       };
       const pends = async (): Promise<void> => {
-        await server.saw("LISTEN_REQUEST", ++calls);
-        await turns(3);
+        await until(() => loops > known, { what: "the loop to begin" });
+        known = loops;
       };
       return { effects, end, endpoint, pends, call };
     };

@@ -1,193 +1,24 @@
 import { describe, expect, it } from "vitest";
 import { type ChildResult, runChild } from "../support/child.ts";
-import { differs, runtime } from "../support/env.ts";
+import { runtime } from "../support/env.ts";
+import { prelude, programs } from "./i11_programs.ts";
 
 /**
- * Milliseconds that a process may take from the last Farewell to its end. 200 are meant, and what it took is printed; the
- * machine of a test may be busy with others.
+ * Milliseconds that a process may take from the last Farewell to its end. The machine of a test may be busy with others:
+ * one that took longer is tried again. What keeps a process alive does so every time.
  */
-const soon = 2_000;
-
-/** What every program begins with. `farewell` notes that there is nothing left to do. */
-const prelude = `
-  import { startBroker } from "gracewire/broker";
-  import { connect } from "gracewire/eventmesh";
-  import { createScope } from "gracewire/lifecycle";
-  import { systemNetwork } from "gracewire/net";
-  import { run } from "gracewire/process";
-  import { serve } from "gracewire/server";
-  import { ca, cert, key } from "./support/certificate.ts";
-  import process from "node:process";
-  const say = (text) => console.log(text);
-  // Bun lists nothing.
-  const resources = () => process.getActiveResourcesInfo().filter((kind) => /TCP|TLS|UDP|Pipe|Timeout|AddrInfo/.test(kind)).sort().join();
-  const listeners = () => process.eventNames().map((name) => String(name) + process.listenerCount(name)).sort().join();
-  process.on("unhandledRejection", (error) => say("unhandled: " + error));
-  let since = 0;
-  process.on("exit", () => say("exit after " + (performance.now() - since).toFixed(1)));
-  say("");
-  const before = [resources(), listeners()];
-  const farewell = async (...endpoints) => {
-    for (const endpoint of endpoints) {
-      const { name, outcome, residue } = await endpoint;
-      say([name, outcome, Object.values(residue)].join(" "));
-    }
-    since = performance.now();
-    // The descriptors are gone by now; the runtimes strike them off their list when the turn is over.
-    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
-    const after = [resources(), listeners()];
-    if (after.join() !== before.join()) say("left: " + JSON.stringify({ before, after }));
-  };
-  const dial = async (network, server, more) => {
-    const peer = await network.dial({ ...server.address, ...more }, {});
-    peer.start({ data: (chunk) => say(new TextDecoder().decode(chunk)), end: () => peer.end(), drain() {} });
-    return peer;
-  };
-  const echo = async (connection) => {
-    for await (const chunk of connection.readable) await connection.write(chunk);
-  };
-  const traffic = async (url, options) => {
-    const connection = await connect(url, options);
-    const orders = await connection.subscribe("orders");
-    const questions = await connection.subscribe("questions", { type: "sync" });
-    void questions.consume((message) => "reply to " + message.text());
-    await connection.publish("orders", "hello");
-    say((await connection.request("questions", "why")).text());
-    return { connection, orders };
-  };
-`;
-
-/** A server of each kind that has had a peer, and what it says. */
-const served = (options: string, more: string): string => `
-  const network = systemNetwork();
-  const server = await serve(echo, { network, ${options} });
-  const peer = await dial(network, server, ${more});
-  peer.write(new TextEncoder().encode("echo"));
-  while (server.inspect().connections[0]?.bytesOut !== 4) await new Promise((resolve) => setTimeout(resolve, 1));
-  await farewell(server.goodbye());
-  await peer.closed;
-`;
-
-const programs: Record<string, readonly [body: string, ...lines: string[]]> = {
-  "a client and a broker": [
-    `const broker = await startBroker({ port: 0 });
-     const { connection } = await traffic(broker.url);
-     await farewell(connection.goodbye(), broker.goodbye());`,
-    "reply to why",
-    "eventmesh connection clean 0,0,0",
-    "broker clean 0,0,0",
-  ],
-  "a client and a broker over TLS": [
-    `const broker = await startBroker({ port: 0, tls: { cert, key } });
-     const { connection } = await traffic(broker.url, { tls: { ca } });
-     await farewell(connection.goodbye(), broker.goodbye());`,
-    "reply to why",
-    "eventmesh connection clean 0,0,0",
-    "broker clean 0,0,0",
-  ],
-  "a subscription that was left with break, and its connection": [
-    `const broker = await startBroker({ port: 0 });
-     const { connection, orders } = await traffic(broker.url);
-     for await (const message of orders) {
-       message.ack();
-       break;
-     }
-     await farewell(orders.goodbye(), connection.goodbye(), broker.goodbye());`,
-    "reply to why",
-    'subscription to "orders" clean 0,0,0',
-    "eventmesh connection clean 0,0,0",
-    "broker clean 0,0,0",
-  ],
-  "a broker that goes first, and a client that is cut": [
-    `const broker = await startBroker({ port: 0 });
-     const { connection } = await traffic(broker.url);
-     const ends = [broker.goodbye(), connection.goodbye({ grace: 0 })];
-     await farewell(...ends.map((end) => end.then((one) => ({ ...one, outcome: "ended" }))));`,
-    "reply to why",
-    "broker ended 0,0,0",
-    "eventmesh connection ended 0,0,0",
-  ],
-  "a server over TCP": [served("", "{}"), "echo", "server clean 0,0,0"],
-  "a server over TLS": [served("tls: { cert, key }", "{ tls: { ca } }"), "echo", "server clean 0,0,0"],
-  ...(differs.lacksUnixSockets ? {} : {
-    "a server over a unix socket": [
-      served('path: process.cwd() + "/" + process.pid + ".sock"', "{}"),
-      "echo",
-      "server clean 0,0,0",
-    ],
-  }),
-  "a scope in a finally, after a throw": [
-    `const scope = createScope();
-     try {
-       const broker = scope.use(await startBroker({ port: 0 }));
-       await scope.use(await connect(broker.url)).publish("orders", "hello");
-       throw new Error("in the middle of it");
-     } catch (error) {
-       say(error.message);
-     } finally {
-       await farewell(scope.goodbye());
-     }`,
-    "in the middle of it",
-    "scope clean 0,0,0",
-  ],
-  "run()": [
-    `let ended;
-     await run(async (scope) => {
-       ended = scope.closed;
-       const broker = scope.use(await startBroker({ port: 0, signal: scope.draining }));
-       await traffic(broker.url).then(({ connection }) => scope.use(connection));
-     });
-     await farewell(ended);`,
-    "reply to why",
-    "main clean 0,0,0",
-  ],
-  "aborted operations": [
-    `const broker = await startBroker({ port: 0 });
-     const { connection } = await traffic(broker.url);
-     const abort = new AbortController();
-     const { signal } = abort;
-     const operations = [
-       connect(broker.url, { signal }),
-       connection.subscribe("orders", { signal }),
-       connection.request("nobody", "why", { signal }),
-       connection.publish("orders", "x", { signal }),
-       serve(echo, { signal }),
-     ];
-     abort.abort("enough");
-     say((await Promise.allSettled(operations)).map(({ reason }) => reason).join());
-     await farewell(connection.goodbye(), broker.goodbye());`,
-    "reply to why",
-    "enough,enough,enough,enough,enough",
-    "eventmesh connection clean 0,0,0",
-    "broker clean 0,0,0",
-  ],
-  "connects that nobody answers, aborted and timed out": [
-    `const accepted = [];
-     const handler = { connection: (transport) => void accepted.push(transport), handshakeError() {}, acceptError() {} };
-     const listener = await systemNetwork().listen({ host: "127.0.0.1", port: 0 }, handler, {});
-     const place = "://127.0.0.1:" + listener.address.port;
-     const abort = new AbortController();
-     const connects = Promise.allSettled([
-       connect("eventmesh" + place, { timeout: 50 }),
-       connect("eventmesh+tls" + place, { timeout: 50, tls: { ca } }),
-       connect("eventmesh" + place, { signal: abort.signal }),
-       connect("eventmesh+tls" + place, { signal: abort.signal, tls: { ca } }),
-     ]);
-     while (accepted.length < 4) await new Promise((resolve) => setTimeout(resolve, 1));
-     abort.abort("enough");
-     say((await connects).map(({ reason }) => reason.code ?? reason).join());
-     await listener.close();
-     for (const transport of accepted) transport.destroy();
-     await Promise.all(accepted.map(({ closed }) => closed));
-     await farewell();`,
-    "ERR_TIMEOUT,ERR_TIMEOUT,enough,enough",
-  ],
-};
+const soon = 200;
+const tries = 3;
 
 describe("I11 a process ends by itself", () => {
   it.each(Object.keys(programs))("after %s", async (name) => {
     const [body, ...lines] = programs[name]!;
-    expectEnded(name, await runChild(prelude + body), lines);
+    let took = Infinity;
+    for (let i = 0; i < tries && took >= soon; i++) {
+      took = Math.min(took, lasted(await runChild(prelude + body), lines));
+    }
+    console.log(`${runtime}: ${took} ms from the last Farewell to the end of the process, after ${name}`);
+    expect(took).toBeLessThan(soon);
   });
 
   it("not while a connection is open, or comes back", async () => {
@@ -205,16 +36,13 @@ describe("I11 a process ends by itself", () => {
   });
 });
 
-/** It has said what it should, has left nothing, and was gone soon after. */
-function expectEnded(
-  name: string,
-  { code, lines, lingered, stderr }: ChildResult,
-  expected: readonly string[],
-): void {
+/** It has said what it should, and has left nothing. Returns the milliseconds from its last Farewell to its end. */
+function lasted({ code, lines, lingered, stderr }: ChildResult, expected: readonly string[]): number {
   expect(lines.slice(0, -1)).toEqual(expected);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const [, took] = /^exit after ([\d.]+)$/.exec(lines.at(-1) ?? "") ?? [];
-  console.log(`${runtime}: ${took} ms from the last Farewell to the end of the process, after ${name}`);
-  expect(Number(took)).toBeLessThan(soon);
-  expect(lingered).toBeLessThan(soon);
+  expect(took, "the milliseconds that it has told").toBeDefined();
+  // What the runtime takes to leave, once nothing is left to do.
+  expect(lingered).toBeLessThan(2_000);
+  return Number(took);
 }

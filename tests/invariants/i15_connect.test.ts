@@ -1,21 +1,25 @@
 import { describe, expect, it } from "vitest";
 import { ClosedError, ConnectError } from "../../lib/errors.ts";
-import { connect, type EventMeshConnection } from "../../lib/eventmesh/mod.ts";
+import { connect as connectAny } from "../../lib/connect.ts";
+import { connect } from "../../lib/eventmesh/mod.ts";
 import { createScope, formatFarewell } from "../../lib/lifecycle/mod.ts";
+import type { MessageConnection } from "../../lib/messaging/mod.ts";
 import { memoryNetwork, systemNetwork } from "../../lib/net/mod.ts";
 import { steps } from "../contracts/transport_dial.ts";
+import { nats } from "../contracts/protocols.ts";
+import { startFakeNats } from "../nats/server.ts";
 import { startFakeServer } from "../support/fake_server.ts";
 import { leakGate } from "../support/leak.ts";
 import { abortReasons } from "../support/signals.ts";
 import { turns, until } from "../support/until.ts";
-import { places } from "./i15_places.ts";
+import { mortal, places } from "./i15_places.ts";
 
 const gate = leakGate();
 const nothing = { sockets: 0, timers: 0, listeners: 0 };
 const ticks = Array.from({ length: 24 }, (_, tick) => tick);
 const reasonAt = (tick: number): unknown => abortReasons[tick % abortReasons.length]!();
 
-type Outcome = { readonly connection: EventMeshConnection } | { readonly error: unknown };
+type Outcome = { readonly connection: MessageConnection } | { readonly error: unknown };
 
 describe.each(Object.keys(places))("I15 a connect to %s", (name) => {
   it("is made or nothing, at whatever tick it is aborted, or its scope ends", async () => {
@@ -25,7 +29,7 @@ describe.each(Object.keys(places))("I15 a connect to %s", (name) => {
         const network = gate.watch(systemNetwork());
         const [controller, scope] = [new AbortController(), createScope()];
         const signal = tick % 2 === 0 ? controller.signal : scope.draining;
-        const connecting = connect(place.url, { ...place.options, network, signal }).then(
+        const connecting = place.protocol.connect(place.url, { ...place.options, network, signal }).then(
           (connection): Outcome => ({ connection }),
           (error: unknown): Outcome => {
             // Before anybody can look: what it had opened is gone, not only on its way.
@@ -59,8 +63,8 @@ describe.each(Object.keys(places))("I15 a connect to %s", (name) => {
     try {
       for (const tick of ticks.filter((tick) => tick % 2 === 0)) {
         const network = gate.watch(systemNetwork());
-        const first = await startFakeServer({ network: systemNetwork() });
-        const connection = await connect([first.url, place.url], {
+        const first = await mortal(place.protocol);
+        const connection = await connectAny([first.url, place.url], {
           ...place.options,
           network,
           reconnect: { min: 1, max: 1, jitter: 0 },
@@ -120,6 +124,50 @@ describe("I15 a subscribe", () => {
           expect(farewell, formatFarewell(farewell)).toMatchObject({ outcome: "clean", residue: nothing });
           await server.holds(0);
           if (unanswered !== undefined) server.off(unanswered);
+        }
+      } finally {
+        await server.close();
+      }
+    },
+  );
+});
+
+describe("I15 a subscribe of NATS", () => {
+  it.each(
+    nats.subscriptions.flatMap(({ name, options }) =>
+      (["info", "hello", "subscribe", undefined] as const).map((late) => ({ name, options, late }))
+    ),
+  )(
+    "is made or nothing, at whatever tick its connection says goodbye: a $name (late: $late)",
+    async ({ late, options }) => {
+      const network = gate.watch(memoryNetwork());
+      const server = await startFakeNats({ network });
+      try {
+        for (const tick of ticks) {
+          server.late = undefined;
+          const connection = await nats.connect(server.url, { network });
+          server.late = late;
+          const subscribing = connection.subscribe("a", options).then(
+            (subscription) => ({ subscription }),
+            (error: unknown) => ({ error }),
+          );
+          await steps(tick);
+          // It would be late with the answer to the goodbye, too.
+          server.late = undefined;
+          const reason = reasonAt(tick);
+          const ending = connection.goodbye({ reason });
+          server.answer();
+          const farewell = await ending;
+          const outcome = await subscribing;
+          if ("subscription" in outcome) {
+            expect(await outcome.subscription.closed).toMatchObject({ cause: "parent", outcome: "clean" });
+            expect(farewell.childCount).toBe(1);
+          } else {
+            expect(outcome.error).toBeInstanceOf(ClosedError);
+            expect(Object.is((outcome.error as ClosedError).cause, reason)).toBe(true);
+          }
+          expect(farewell, formatFarewell(farewell)).toMatchObject({ outcome: "clean", residue: nothing });
+          await until(() => server.open.length === 0, { what: "no streams at the server" });
         }
       } finally {
         await server.close();

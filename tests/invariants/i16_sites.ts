@@ -2,10 +2,12 @@ import diagnostics from "node:diagnostics_channel";
 import { type Broker, startBroker } from "../../lib/broker/mod.ts";
 import { connect, type EventMeshConnection } from "../../lib/eventmesh/mod.ts";
 import { createScope, type Endpoint } from "../../lib/lifecycle/mod.ts";
-import type { Subscription } from "../../lib/messaging/mod.ts";
+import type { MessageConnection, Subscription } from "../../lib/messaging/mod.ts";
 import { type Counted, memoryNetwork, type Network } from "../../lib/net/mod.ts";
 import { run } from "../../lib/process/mod.ts";
 import { type ConnectionHandler, serve, type Server, type ServerConnection } from "../../lib/server/mod.ts";
+import { memory } from "../contracts/grounds.ts";
+import { nats } from "../contracts/protocols.ts";
 
 /** Asks an endpoint to end; what it returns is awaited there, or is undefined. */
 export type Ask = (endpoint: Endpoint) => unknown;
@@ -48,6 +50,16 @@ export class World {
     peer.start({ data() {}, end: () => peer.end(), drain() {} });
     peer.write(new Uint8Array(1));
     return server;
+  }
+
+  /** A server of NATS, a client of it, and a subscription of the client. */
+  async natsClient(): Promise<{ connection: MessageConnection; subscription: Subscription }> {
+    const { network } = this;
+    const server = await nats.serve(network, memory);
+    this.behind(() => server.goodbye());
+    const connection = await nats.connect(server.url, { network });
+    this.behind(() => connection.goodbye({ grace: 0 }));
+    return { connection, subscription: await connection.subscribe("a") };
   }
 
   /** A broker, a client of it, and a subscription of the client. */
@@ -101,13 +113,23 @@ function costsOf(which: "broker" | "connection" | "subscription"): number {
   return which === "broker" ? drain + goodbye : drain;
 }
 
+/** What a client and what stands around it is made of. */
+type Clients<Which extends string> = Record<Which, Endpoint> & {
+  readonly connection: MessageConnection;
+  readonly subscription: Subscription;
+};
+
 /** Within a handler of messages. */
-function inConsume(name: string, which: "broker" | "connection" | "subscription"): Site {
+function inConsume<Which extends "broker" | "connection" | "subscription">(
+  name: string,
+  which: Which,
+  make: (world: World) => Promise<Clients<Which>>,
+): Site {
   return {
-    name: `${which}: ${name}`,
+    name: `${name}: a handler of messages`,
     costs: costsOf(which),
     async open(world, ask) {
-      const all = await world.client();
+      const all = await make(world);
       void all.subscription.consume(() => ask(all[which]));
       await all.connection.publish("a", "x");
       return all[which];
@@ -115,12 +137,16 @@ function inConsume(name: string, which: "broker" | "connection" | "subscription"
   };
 }
 
-function inLoop(which: "broker" | "connection" | "subscription"): Site {
+function inLoop<Which extends "broker" | "connection" | "subscription">(
+  name: string,
+  which: Which,
+  make: (world: World) => Promise<Clients<Which>>,
+): Site {
   return {
-    name: `${which}: the body of a for await loop`,
+    name: `${name}: the body of a for await loop`,
     costs: costsOf(which),
     async open(world, ask) {
-      const all = await world.client();
+      const all = await make(world);
       world.user((async () => {
         for await (const _ of all.subscription) await ask(all[which]);
       })());
@@ -138,6 +164,8 @@ const kinds: Record<string, Make> = {
   broker: async (world) => (await world.client()).broker,
   connection: async (world) => (await world.client()).connection,
   subscription: async (world) => (await world.client()).subscription,
+  "NATS connection": async (world) => (await world.natsClient()).connection,
+  "NATS subscription": async (world) => (await world.natsClient()).subscription,
 };
 
 /** Whatever is told of an end does not take part in it: waiting there costs nothing. */
@@ -200,8 +228,12 @@ export const sites: readonly Site[] = [
     return untilDraining(connection);
   }),
   ...(["broker", "connection", "subscription"] as const).flatMap((which) => [
-    inConsume("a handler of messages", which),
-    inLoop(which),
+    inConsume(which, which, (world) => world.client()),
+    inLoop(which, which, (world) => world.client()),
+  ]),
+  ...(["connection", "subscription"] as const).flatMap((which) => [
+    inConsume(`NATS ${which}`, which, (world) => world.natsClient()),
+    inLoop(`NATS ${which}`, which, (world) => world.natsClient()),
   ]),
   {
     name: "scope: a disposer",

@@ -17,7 +17,7 @@ const prelude = `
   const network = systemNetwork();
   const server = await serve(async ({ draining }) => {
     await new Promise((resolve) => draining.addEventListener("abort", resolve));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     say("the work is done");
   }, { network });
   server.onRelease("hook", () => say("released"));

@@ -51,6 +51,28 @@ export default [
     tests: reasons,
   },
   {
+    name: "I10: a pool wraps the reason of an acquire that was aborted before",
+    file: "lib/pool/running.ts",
+    find: "      throw wish.signal.reason;\n",
+    put: "      throw new Error('aborted', { cause: wish.signal.reason });\n",
+    tests: reasons,
+  },
+  {
+    name: "I10: a loop over the replies of NATS gets the reason of its abort in a wrapping",
+    file: "lib/nats/request_many.ts",
+    find: "onAbort(signal, (reason) => this.#end({ reason }))",
+    put: "onAbort(signal, (reason) => this.#end({ reason: new Error('aborted', { cause: reason }) }))",
+    tests: reasons,
+  },
+  {
+    name: "I11: a server leaves a timer of half a second, of which Bun does not tell",
+    file: "lib/server/running.ts",
+    find: "    this.#released = true;\n",
+    put: "    this.#released = true;\n    setTimeout(() => {}, 500);\n",
+    tests: exits,
+    runtime: "bun",
+  },
+  {
     name: "I11: run leaves its handlers to the process",
     file: "lib/process/run.ts",
     find: "  signals.remove();\n",

@@ -57,6 +57,16 @@ export default [
     tests,
   },
   {
+    name: "a server loses the connections that end with it, at a first signal too",
+    file: "lib/server/accepted.ts",
+    find:
+      '    this.#lifecycle.ask({ cause: "parent", reason, why, limits, grace: drain + limits.goodbye });\n',
+    put:
+      '    this.#lifecycle.ask({ cause: "parent", reason, why, limits, grace: drain + limits.goodbye });\n' +
+      '    this.#streamLost(new Error("a loss"));\n',
+    tests: ["tests/process/signals.test.ts"],
+  },
+  {
     name: "I10: the interrupt itself is a failure",
     file: "lib/process/run.ts",
     find: "    if (!isInterrupt(error, scope)) return { error };\n",

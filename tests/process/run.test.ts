@@ -68,7 +68,7 @@ describe("run", () => {
           for await (const chunk of connection.readable) {
             say("working");
             await until(connection.draining);
-            await new Promise((resolve) => setTimeout(resolve, 100));
+            for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
             await connection.write(chunk);
           }
         }, { network, signal: scope.draining }));

@@ -96,8 +96,11 @@ describe("run, when it does not end by itself", () => {
       program(`
         const network = systemNetwork();
         const { connect } = await import("gracewire/eventmesh");
-        const silent = scope.use(await serve((connection) => until(connection.draining), { network }));
-        setTimeout(() => say("opening"), 20);
+        const silent = scope.use(await serve(async ({ draining, readable }) => {
+          for await (const hello of readable) if (hello.length > 0) break;
+          say("opening");
+          await until(draining);
+        }, { network }));
         try {
           scope.use(await connect(silent.url.replace("tcp:", "eventmesh:"), { signal: scope.draining }));
         } catch (error) {
@@ -116,7 +119,15 @@ describe("run, when it does not end by itself", () => {
     const { code, lines, lingered } = await runChild(
       program(
         `scope.use(resource("first")); say("main");`,
-        `{ report: () => { say("report"); setTimeout(() => say("still"), 50).unref(); return new Promise(() => {}); } }`,
+        `{ report: () => {
+          // It is still there a few turns after the signal.
+          process.once("SIGTERM", async () => {
+            for (let turn = 0; turn < 20; turn++) await new Promise((go) => setImmediate(go));
+            say("still");
+          });
+          say("report");
+          return new Promise(() => {});
+        } }`,
       ),
       { signals: [{ after: "report", signal: "SIGTERM" }, { after: "still", signal: "SIGTERM" }] },
     );

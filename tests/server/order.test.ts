@@ -4,6 +4,7 @@ import type { ServerConnection } from "../../lib/server/mod.ts";
 import { leakGate } from "../support/leak.ts";
 import { turns, until } from "../support/until.ts";
 import { bytesOf, fixture, rigTest } from "./kit.ts";
+import { pass, timeless } from "./timeless.ts";
 
 leakGate();
 
@@ -15,10 +16,10 @@ function untilDraining({ draining }: { draining: AbortSignal }): Promise<void> {
 describe("the end of a server", () => {
   it(
     "accepts on while it announces its end, and then no longer",
-    rigTest(fixture.tcp, async (rig) => {
+    timeless(fixture.tcp, async (rig, clock) => {
       const server = await rig.serve(async (connection) => {
         for await (const chunk of connection.readable) await connection.write(chunk);
-      }, { announce: 150 });
+      }, { announce: 5_000 });
       const before = await rig.accepted(server);
       const goodbye = server.goodbye();
       expect(server.state).toBe("draining");
@@ -28,9 +29,13 @@ describe("the end of a server", () => {
         peer.send("still here");
         await peer.received("still here");
       }
+      await pass(clock, 4_900);
+      const late = await rig.accepted(server);
+      await pass(clock, 200);
       const farewell = await goodbye;
+      await late.gone();
       expect(farewell.outcome).toBe("clean");
-      expect(farewell.connections).toMatchObject({ opened: 2, clean: 2 });
+      expect(farewell.connections).toMatchObject({ opened: 3, clean: 3 });
       expect(farewell.phases[0]).toMatchObject({ phase: "announce", ended: "done" });
       await expect(rig.connect(server)).rejects.toBeInstanceOf(ConnectError);
     }),
