@@ -47,11 +47,11 @@ const maxSeq = 1_024;
  * @throws {ProtocolError} when it is none that a client may send: its connection is ended.
  */
 export function dispatch(session: Session, packet: Packet): void {
-  const { command, seq } = packet;
+  const { command, seqLength } = packet;
   if (command === undefined) throw strange(packet);
-  if (seq !== undefined && seq.length > maxSeq) {
+  if (seqLength > maxSeq) {
     const message =
-      `Cannot answer ${command}: its seq has ${seq.length} characters, must have at most ${maxSeq}`;
+      `Cannot answer ${command}: its seq has ${seqLength} characters, must have at most ${maxSeq}`;
     throw new ProtocolError(message, { offset: 0 });
   }
   const handler = handlers[command];

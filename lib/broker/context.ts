@@ -28,12 +28,16 @@ export interface Context {
   readonly ledger: Ledger;
   readonly memory: Memory;
   readonly timers: Timers;
+  /** Sets deadlines of those that call `tick` themselves when theirs has come. */
+  readonly alarms: Timers;
   /** Pushes that are not acknowledged, by their sequence number, which is unique within the broker. */
   readonly flights: SequenceTable<Copy>;
   /** When the input at hand came in, in milliseconds: asking the clock for every message costs more than queueing it. */
   readonly time: number;
   /** The broker is ending: nothing leaves a queue any more. */
   readonly paused: boolean;
+  /** An input comes next. */
+  tick(): void;
   /** The sequence number of the next push. */
   nextSeq(): number;
   /** Something was acknowledged, answered, returned or dropped. */

@@ -7,9 +7,10 @@ import { Consumer, type PushSink } from "./consumer.ts";
 import type { Context, DeliverySettings, Timers } from "./context.ts";
 import type { Copy } from "./copy.ts";
 import { Groups } from "./groups.ts";
+import type { Lane } from "./lane.ts";
 import { type DropCause, Ledger } from "./ledger.ts";
 import { Memory } from "./memory.ts";
-import { Message } from "./message.ts";
+import { type BodySource, Message } from "./message.ts";
 import { BUSY, OVERLOAD } from "./refusals.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import { type Registry, Subscriber } from "./subscriber.ts";
@@ -43,6 +44,7 @@ export interface CoreOptions {
 export class Core implements Context, Registry {
   readonly settings: CoreSettings;
   readonly timers: Timers;
+  readonly alarms: Timers;
   readonly ledger: Ledger = new Ledger();
   readonly memory: Memory;
   readonly flights: SequenceTable<Copy> = new SequenceTable(16_384);
@@ -62,6 +64,7 @@ export class Core implements Context, Registry {
     this.settings = settings;
     this.#now = now;
     this.#onLoss = onLoss;
+    this.alarms = timers;
     // Every deadline is an input of its own.
     this.timers = { add: (delay, target) => timers.add(delay, new Deadline(this, target)) };
     this.memory = new Memory(settings.memory);
@@ -110,11 +113,12 @@ export class Core implements Context, Registry {
   }
 
   /** Hands a message to every group of its topic. Returns why it cannot be held by all of them, and is held by none. */
-  publish(name: string, protocol: EventProtocol, body: Uint8Array): string | undefined {
+  publish(name: string, protocol: EventProtocol, source: BodySource): string | undefined {
     const { retain } = this.settings;
-    const lanes = this.topics.get(name)?.lanes ?? [];
+    const lanes = this.topics.get(name)?.lanes ?? none;
     if (lanes.length === 0 && retain === 0) return undefined;
     for (let i = 0; i < lanes.length; i++) if (lanes[i]!.refuses) return BUSY;
+    const { body } = source;
     while (!this.memory.fits(body, lanes.length + 1)) if (!this.topics.shed()) return OVERLOAD;
     const topic = retain > 0 ? this.topics.open(name) : undefined;
     if (retain > 0 && topic === undefined) return OVERLOAD;
@@ -202,6 +206,8 @@ class Deadline implements WheelTarget {
     this.#target.onDeadline();
   }
 }
+
+const none: readonly Lane[] = [];
 
 /** Ten digits, as the Java client writes them: templates of frames leave room for as many. */
 const firstSeq = 1_000_000_001;

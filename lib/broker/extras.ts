@@ -1,4 +1,9 @@
-import { type EventProtocol, type Packet, withProperties } from "../eventmesh/wire/mod.ts";
+import {
+  type EventProtocol,
+  type HeaderProperties,
+  type Packet,
+  withProperties,
+} from "../eventmesh/wire/mod.ts";
 import { scalarText } from "../eventmesh/wire/json.ts";
 import { isPropertyName as isFree } from "../eventmesh/wire/properties.ts";
 import { type Envelope, isPropertyName } from "./envelope.ts";
@@ -8,7 +13,7 @@ import { abnormalProperty, tooLarge } from "./refusals.ts";
 const selectors: ReadonlySet<string> = new Set(["protocoltype", "protocolversion", "protocoldesc"]);
 
 /** Whether the header of a message has properties of its own. Most have none. */
-export function hasExtras({ properties }: Packet): boolean {
+export function hasExtras(properties: HeaderProperties): boolean {
   for (const name in properties) if (!selectors.has(name)) return true;
   return false;
 }

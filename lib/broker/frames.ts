@@ -1,6 +1,7 @@
 import {
   type Command,
   commandInfo,
+  COMMANDS,
   createTemplate,
   encodeEvent,
   type EventProtocol,
@@ -19,29 +20,34 @@ const answers: readonly Command[] = [
   "BROADCAST_MESSAGE_TO_SERVER_ACK",
 ];
 
+/** By the command that is answered. */
 const successes: ReadonlyMap<Command, FrameTemplate> = new Map(
-  answers.map((cmd) => [cmd, createTemplate({ cmd, desc: "success" })]),
+  COMMANDS.map(({ name }) => [name, answerTo(name)] as const)
+    .filter(([, cmd]) => answers.includes(cmd))
+    .map(([name, cmd]) => [name, createTemplate({ cmd, desc: "success" })]),
 );
 
-const carriers: readonly (PushCommand | "RESPONSE_TO_CLIENT")[] = [
-  "REQUEST_TO_CLIENT",
-  "ASYNC_MESSAGE_TO_CLIENT",
-  "BROADCAST_MESSAGE_TO_CLIENT",
-  "RESPONSE_TO_CLIENT",
-];
+/** The commands that carry a message to a client. */
+type Carriers = Readonly<Record<PushCommand | "RESPONSE_TO_CLIENT", FrameTemplate>>;
 
-const messages: Readonly<Record<EventProtocol, ReadonlyMap<Command, FrameTemplate>>> = {
+const messages: Readonly<Record<EventProtocol, Carriers>> = {
   cloudevents: carriersOf("cloudevents"),
   eventmeshmessage: carriersOf("eventmeshmessage"),
 };
 
-function carriersOf(protocoltype: EventProtocol): ReadonlyMap<Command, FrameTemplate> {
-  return new Map(carriers.map((cmd) => [cmd, createTemplate({ cmd, properties: { protocoltype } })]));
+function carriersOf(protocoltype: EventProtocol): Carriers {
+  const carrier = (cmd: Command): FrameTemplate => createTemplate({ cmd, properties: { protocoltype } });
+  return {
+    REQUEST_TO_CLIENT: carrier("REQUEST_TO_CLIENT"),
+    ASYNC_MESSAGE_TO_CLIENT: carrier("ASYNC_MESSAGE_TO_CLIENT"),
+    BROADCAST_MESSAGE_TO_CLIENT: carrier("BROADCAST_MESSAGE_TO_CLIENT"),
+    RESPONSE_TO_CLIENT: carrier("RESPONSE_TO_CLIENT"),
+  };
 }
 
 /** The frame that says a command was carried out. */
-export function successFrame(answer: Command): FrameTemplate {
-  return successes.get(answer)!;
+export function successFrame(command: Command): FrameTemplate {
+  return successes.get(command)!;
 }
 
 /** The frame that carries a message to a client. */
@@ -49,7 +55,7 @@ export function messageFrame(
   command: PushCommand | "RESPONSE_TO_CLIENT",
   protocol: EventProtocol,
 ): FrameTemplate {
-  return messages[protocol].get(command)!;
+  return messages[protocol][command];
 }
 
 /** The command that answers another, or confirms it; the same one when there is none. */

@@ -1,3 +1,5 @@
+import { Blocks } from "./blocks.ts";
+
 /** What one message costs beside its bytes, in bytes; about what the engines take for its objects. */
 export const MESSAGE_COST = 256;
 /** What each copy in a queue costs. */
@@ -17,6 +19,8 @@ export interface Chunk {
 export class Memory {
   /** The most that may be used, in bytes. */
   readonly limit: number;
+  /** Where bodies move to. */
+  readonly blocks: Blocks = new Blocks();
   #used = 0;
   /** Messages that follow one another mostly come in one chunk. */
   #last: Chunk | undefined = undefined;

@@ -1,4 +1,5 @@
 import type { EventProtocol } from "../eventmesh/wire/mod.ts";
+import { Blocks } from "./blocks.ts";
 import { type Chunk, COPY_COST, type Memory, MESSAGE_COST } from "./memory.ts";
 
 /** Who has a copy of a message while it is not acknowledged. */
@@ -19,6 +20,11 @@ export interface Ask {
   returned(by: Holder): void;
 }
 
+/** What has the body of a message: a packet makes a view of its bytes when somebody wants it. */
+export interface BodySource {
+  readonly body: Uint8Array;
+}
+
 /** A message as its publisher has sent it. It counts its holders, and counts as memory as long as it has any. */
 export class Message {
   /** Rises with every message of the broker: its place in every queue. */
@@ -29,9 +35,12 @@ export class Message {
   readonly ask: Ask | undefined;
   readonly #memory: Memory;
   #body: Uint8Array;
+  /** The body lies in a block of its own. */
+  #moved: boolean;
   #chunk: Chunk | undefined = undefined;
   #holders = 0;
 
+  /** `moved`: the body was taken from the blocks of this memory, and goes back there. */
   constructor(
     memory: Memory,
     order: number,
@@ -39,6 +48,7 @@ export class Message {
     protocol: EventProtocol,
     body: Uint8Array,
     ask?: Ask,
+    moved = false,
   ) {
     this.#memory = memory;
     this.order = order;
@@ -46,9 +56,10 @@ export class Message {
     this.protocol = protocol;
     this.#body = body;
     this.ask = ask;
+    this.#moved = moved;
   }
 
-  /** The bytes of the publisher, untouched. */
+  /** The bytes of the publisher, untouched. To be looked at as long as the message is held. */
   get body(): Uint8Array {
     return this.#body;
   }
@@ -58,7 +69,8 @@ export class Message {
     this.#memory.add(COPY_COST);
     if (this.#holders++ > 0) return;
     this.#memory.add(MESSAGE_COST);
-    this.#chunk = this.#memory.keep(this.#body);
+    if (this.#moved) this.#memory.add(this.#body.buffer.byteLength);
+    else this.#chunk = this.#memory.keep(this.#body);
   }
 
   /** A copy of it is gone. */
@@ -66,9 +78,14 @@ export class Message {
     this.#memory.free(COPY_COST);
     if (--this.#holders > 0) return;
     this.#memory.free(MESSAGE_COST);
-    if (this.#chunk === undefined) this.#memory.free(this.#body.length);
-    else this.#memory.leave(this.#chunk);
-    this.#chunk = undefined;
+    if (this.#chunk !== undefined) {
+      this.#memory.leave(this.#chunk);
+      this.#chunk = undefined;
+    } else if (this.#moved) {
+      this.#memory.free(this.#body.buffer.byteLength);
+      this.#memory.blocks.give(this.#body);
+      this.#body = nothing;
+    }
   }
 
   /**
@@ -78,13 +95,15 @@ export class Message {
   settle(): void {
     const chunk = this.#chunk;
     const { length } = this.#body;
+    const size = Blocks.sizeFor(length);
     // The chunk may have other users, and stay.
-    if (chunk === undefined || length * 2 > chunk.buffer.byteLength || !this.#memory.hasRoomFor(length)) {
-      return;
-    }
-    this.#body = this.#body.slice();
-    this.#memory.add(length);
+    if (chunk === undefined || size * 2 > chunk.buffer.byteLength || !this.#memory.hasRoomFor(size)) return;
+    this.#body = this.#memory.blocks.copy(this.#body);
+    this.#moved = true;
+    this.#memory.add(size);
     this.#memory.leave(chunk);
     this.#chunk = undefined;
   }
 }
+
+const nothing = new Uint8Array(0);

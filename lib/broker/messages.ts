@@ -1,12 +1,17 @@
 import { type EventProtocol, type Packet, peekTopic, withProperties } from "../eventmesh/wire/mod.ts";
+import type { Blocks } from "./blocks.ts";
 import { propertyOf, readEnvelope } from "./envelope.ts";
-import { enclosed, hasExtras } from "./extras.ts";
+import { enclosed } from "./extras.ts";
 import { CLOSING, missing, refused, tooLarge } from "./refusals.ts";
+import type { RequestOptions } from "./requests.ts";
+import type { Selection } from "./selection.ts";
 import type { Session } from "./session.ts";
 import { MAX_TOPIC } from "./subscriber.ts";
 
 /** Property that a reply brings back from its request. */
 const correlation = "correlation99id";
+/** Property that names the cluster of a request that names none. */
+const defaultCluster = "gracewire";
 /** The longest that a request may wait, in milliseconds: what a timer can. */
 const maxTtl = 2 ** 31 - 1;
 
@@ -35,126 +40,173 @@ export function request(session: Session, packet: Packet): void {
 }
 
 /** RESPONSE_TO_SERVER. It is never answered: a reply that cannot be used is counted, and that is all. */
-export function respond({ core, settings }: Session, packet: Packet): void {
-  const protocol = checkSelectors(packet);
-  const envelope = protocol.name === undefined ? protocol.refusal : readEnvelope(protocol.name, packet.body);
-  const known = typeof envelope === "string" ? undefined : propertyOf(envelope, correlation);
+export function respond(session: Session, packet: Packet): void {
+  const { core, reader, settings } = session;
+  const protocol = selectionOf(session, packet);
+  const { name } = protocol;
+  const plain = name !== undefined && reader.read(name, packet.source, packet.bodyStart, packet.bodyEnd);
+  if (plain && packet.bodyLength <= settings.maxMessageSize) {
+    const number = reader.numberOf(correlation, core.requests.prefix);
+    if (number > 0) {
+      core.requests.answer(number, { protocol: name, body: packet.body });
+      return;
+    }
+  }
+  const envelope = plain
+    ? undefined
+    : name === undefined
+    ? protocol.refusal
+    : readEnvelope(name, packet.body);
+  const known = envelope === undefined
+    ? reader.property(correlation)
+    : typeof envelope === "string"
+    ? undefined
+    : propertyOf(envelope, correlation);
   const id = known ?? packet.property(correlation);
   if (id === undefined) {
     core.ledger.strayReplies++;
     return;
   }
   // Whoever waits for it need not wait any longer.
-  if (protocol.name === undefined) {
+  if (name === undefined) {
     core.requests.reject(id, refused(`reply is not usable: ${protocol.refusal}`));
   } else if (typeof envelope === "string") {
     core.requests.reject(id, refused(`reply is not usable: ${envelope}`));
   } else if (packet.bodyLength > settings.maxMessageSize) {
     core.requests.reject(id, tooLarge(settings.maxMessageSize));
-  } else core.requests.answer(id, { protocol: protocol.name, body: packet.body });
+  } else core.requests.answer(id, { protocol: name, body: packet.body });
 }
 
-function tryPublish({ core, settings }: Session, packet: Packet): string | undefined {
-  const { name: protocol, refusal } = checkSelectors(packet);
+function tryPublish(session: Session, packet: Packet): string | undefined {
+  const { core, reader, settings } = session;
+  const { name: protocol, refusal, extras } = selectionOf(session, packet);
   if (protocol === undefined) return refusal;
-  let { body } = packet;
-  if (body.length > settings.maxMessageSize) return tooLarge(settings.maxMessageSize);
-  const extras = hasExtras(packet);
-  let topic: string | undefined;
-  if (settings.validate || extras) {
-    const envelope = readEnvelope(protocol, body);
-    if (typeof envelope === "string") return envelope;
-    topic = envelope.topic;
-    if (extras) {
-      const full = enclosed(packet, protocol, envelope, settings.maxMessageSize);
-      if (typeof full === "string") return full;
-      body = full;
-    }
-  } else {
-    topic = peekTopic(protocol, body);
+  if (packet.bodyLength > settings.maxMessageSize) return tooLarge(settings.maxMessageSize);
+  if (extras) return publishWithExtras(session, packet, protocol);
+  if (!settings.validate) {
+    const topic = peekTopic(protocol, packet.body);
+    return checkTopic(topic) ?? core.publish(topic!, protocol, packet);
   }
-  return checkTopic(topic) ?? core.publish(topic!, protocol, body);
+  if (reader.read(protocol, packet.source, packet.bodyStart, packet.bodyEnd)) {
+    return checkTopic(reader.topic) ?? core.publish(reader.topic, protocol, packet);
+  }
+  const envelope = readEnvelope(protocol, packet.body);
+  if (typeof envelope === "string") return envelope;
+  return checkTopic(envelope.topic) ?? core.publish(envelope.topic, protocol, packet);
+}
+
+/** Properties of the header travel with the message: its body is written anew. */
+function publishWithExtras(
+  { core, settings }: Session,
+  packet: Packet,
+  protocol: EventProtocol,
+): string | undefined {
+  const envelope = readEnvelope(protocol, packet.body);
+  if (typeof envelope === "string") return envelope;
+  const body = enclosed(packet, protocol, envelope, settings.maxMessageSize);
+  if (typeof body === "string") return body;
+  return checkTopic(envelope.topic) ?? core.publish(envelope.topic, protocol, { body });
 }
 
 function tryRequest(session: Session, packet: Packet): string | undefined {
-  const { core, settings } = session;
-  const { name: protocol, refusal } = checkSelectors(packet);
+  const { reader, settings } = session;
+  const { name: protocol, refusal, extras } = selectionOf(session, packet);
   if (protocol === undefined) return refusal;
   if (packet.bodyLength > settings.maxMessageSize) return tooLarge(settings.maxMessageSize);
+  if (
+    !extras && reader.read(protocol, packet.source, packet.bodyStart, packet.bodyEnd) && reader.extensible
+  ) {
+    const cluster = reader.property("cluster");
+    return tryOpen(session, packet, reader.topic, protocol, reader.property("ttl"), cluster, undefined);
+  }
   const envelope = readEnvelope(protocol, packet.body);
   if (typeof envelope === "string") return envelope;
-  const body = hasExtras(packet)
-    ? enclosed(packet, protocol, envelope, settings.maxMessageSize)
-    : packet.body;
+  const body = extras ? enclosed(packet, protocol, envelope, settings.maxMessageSize) : packet.body;
   if (typeof body === "string") return body;
-  const { topic } = envelope;
-  const given = propertyOf(envelope, "ttl");
-  const ttl = given === undefined
-    ? settings.requestTtl
-    : /^\s*[0-9]{1,15}\s*$/.test(given)
-    ? Number(given)
-    : 0;
+  const cluster = propertyOf(envelope, "cluster");
+  return tryOpen(session, packet, envelope.topic, protocol, propertyOf(envelope, "ttl"), cluster, body);
+}
+
+/** Opens a request with a body, or with the one that was read. */
+function tryOpen(
+  session: Session,
+  packet: Packet,
+  topic: string,
+  protocol: EventProtocol,
+  given: string | undefined,
+  cluster: string = defaultCluster,
+  body: Uint8Array | undefined,
+): string | undefined {
+  const ttl = given === undefined ? session.settings.requestTtl : isWhole(given) ? Number(given) : 0;
   if (ttl <= 0) {
     return `java.lang.NumberFormatException: ttl is "${given!.slice(0, 32)}", must be milliseconds`;
   }
-  const cluster = propertyOf(envelope, "cluster") ?? "gracewire";
-  return checkTopic(topic) ?? core.request({
-    asker: session,
-    seq: packet.seq!,
-    topic,
-    protocol,
-    ttl: Math.min(ttl, maxTtl),
-    encode: (id) =>
-      withProperties(protocol, body, {
-        [correlation]: id,
-        reply99to99client: `session-${session.id}`,
-        ttl: String(ttl),
-        cluster,
-      }),
-  });
+  return checkTopic(topic) ??
+    session.core.request(new Question(session, packet.plainSeq!, topic, protocol, ttl, cluster, body));
 }
 
-/** What the properties in the header say about the body, or why that is not enough. */
-interface Selection {
-  readonly name: EventProtocol | undefined;
-  readonly refusal: string;
-}
+/** A request as it came in. */
+class Question implements RequestOptions {
+  readonly asker: Session;
+  readonly seq: number | string;
+  readonly topic: string;
+  readonly protocol: EventProtocol;
+  readonly ttl: number;
+  readonly #given: number;
+  readonly #cluster: string;
+  readonly #body: Uint8Array | undefined;
 
-/** Checks the properties without which nobody knows how to read a body. */
-function checkSelectors(packet: Packet): Selection {
-  if (packet.seq === undefined) return { name: undefined, refusal: missing("seq") };
-  const { protocoltype: name, protocolversion: version, protocoldesc: desc } = packet.properties;
-  if (name === "eventmeshmessage" && version === "1.0" && desc === "tcp") return eventMeshMessage;
-  if (name === "cloudevents" && version === "1.0" && desc === "tcp") return cloudEvents;
-  return selectionOf(name, version, desc);
-}
-
-/** Everything but the usual: what the runtime accepts too, and what it says to the rest. */
-function selectionOf(name: unknown, version: unknown, desc: unknown): Selection {
-  const refuse = (refusal: string): Selection => ({ name: undefined, refusal });
-  if (name === undefined || name === null) return refuse(missing("property protocoltype"));
-  if (name === "openmessage") return refuse(refused("event is null"));
-  if (name !== "eventmeshmessage" && name !== "cloudevents") {
-    return refuse(`java.lang.IllegalArgumentException: Cannot find the Protocol adaptor: ${shorten(name)}`);
+  constructor(
+    asker: Session,
+    seq: number | string,
+    topic: string,
+    protocol: EventProtocol,
+    ttl: number,
+    cluster: string,
+    body: Uint8Array | undefined,
+  ) {
+    this.asker = asker;
+    this.seq = seq;
+    this.topic = topic;
+    this.protocol = protocol;
+    this.ttl = Math.min(ttl, maxTtl);
+    this.#given = ttl;
+    this.#cluster = cluster;
+    this.#body = body;
   }
-  if (version === undefined || version === null) return refuse(missing("property protocolversion"));
-  if (version !== "1.0" && version !== "0.3") {
-    const exception = "org.apache.eventmesh.protocol.api.exception.ProtocolHandleException";
-    return refuse(`${exception}: Unsupported protocolVersion: ${shorten(version)}`);
+
+  get pooled(): boolean {
+    return this.#body === undefined;
   }
-  if (desc === undefined || desc === null) return refuse(missing("property protocoldesc"));
-  if (desc !== "tcp") return refuse(refused(`property protocoldesc is ${shorten(desc)}, must be tcp`));
-  return name === "cloudevents" ? cloudEvents : eventMeshMessage;
+
+  encode(id: string, blocks: Blocks): Uint8Array {
+    const { address, reader } = this.asker;
+    const ttl = String(this.#given);
+    const cluster = this.#cluster;
+    if (this.#body === undefined) return reader.withProperties(id, address, ttl, cluster, blocks);
+    const properties = { [correlation]: id, reply99to99client: address, ttl, cluster };
+    return withProperties(this.protocol, this.#body, properties);
+  }
 }
 
-function shorten(value: unknown): string {
-  return String(typeof value === "object" ? JSON.stringify(value) : value).slice(0, 64);
+/** Whether it is a whole number, with space around it or not. */
+function isWhole(text: string): boolean {
+  return /^\s*[0-9]{1,15}\s*$/.test(text);
 }
 
-const eventMeshMessage: Selection = { name: "eventmeshmessage", refusal: "" };
-const cloudEvents: Selection = { name: "cloudevents", refusal: "" };
+/** What the header says about the body, or why that is not enough. */
+function selectionOf(session: Session, packet: Packet): Selection {
+  return packet.hasSeq ? session.selectionOf(packet) : noSeq;
+}
+
+const noSeq: Selection = { name: undefined, refusal: missing("seq"), extras: false };
 
 function checkTopic(topic: string | undefined): string | undefined {
-  if (topic === undefined || topic.trim() === "") return missing("topic");
+  if (topic === undefined || isBlank(topic)) return missing("topic");
   return topic.length > MAX_TOPIC ? refused(`topic is longer than ${MAX_TOPIC} characters`) : undefined;
+}
+
+function isBlank(topic: string): boolean {
+  const first = topic.charCodeAt(0);
+  return !(first > 0x20 && first < 0x7f) && topic.trim() === "";
 }

@@ -6,6 +6,7 @@ import {
   type FrameTemplate,
   FrameWriter,
   type Header,
+  SEQ_DIGITS,
   type SpareBuffers,
 } from "../eventmesh/wire/mod.ts";
 import { Outbox, type OutboxOwner } from "../flow/outbox.ts";
@@ -90,14 +91,21 @@ export class Outlet implements OutboxOwner {
     this.#written();
   }
 
-  sendTemplated(template: FrameTemplate, seq: string, body?: Uint8Array): void {
+  sendTemplated(template: FrameTemplate, seq: number | string, body?: Uint8Array): void {
     if (this.#closed) return;
     this.#frames.templated(template, seq, body);
     this.#written();
   }
 
   /** Sends a refusal; one that answers a request has a body that every client can read. */
-  refuse(cmd: Command, seq: string | undefined, desc: string, protocol: EventProtocol, topic: string): void {
+  refuse(
+    cmd: Command,
+    number: number | string | undefined,
+    desc: string,
+    protocol: EventProtocol,
+    topic: string,
+  ): void {
+    const seq = typeof number === "number" ? String(number).padStart(SEQ_DIGITS, "0") : number;
     const header = { cmd, code: 1, desc, seq };
     if (cmd !== "RESPONSE_TO_CLIENT") return this.send(header);
     this.send(

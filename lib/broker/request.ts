@@ -2,6 +2,8 @@ import type { EventProtocol } from "../eventmesh/wire/mod.ts";
 import type { WheelTarget, WheelTimer } from "../lifecycle/wheel.ts";
 import type { Copy } from "./copy.ts";
 import type { Ask, Holder, Message } from "./message.ts";
+import type { RequestBag } from "./request_bag.ts";
+import type { Topic } from "./topics.ts";
 
 /** What a requester gets: the answer, or why there is none. */
 export type Reply =
@@ -11,59 +13,87 @@ export type Reply =
 /** A session that has made requests. */
 export interface Asker {
   /** Its requests that are not answered. */
-  readonly requests: Set<Request>;
+  readonly requests: RequestBag;
   reply(request: Request, reply: Reply): void;
 }
 
+/** Told that the time of a request is over. */
+export interface RequestOwner {
+  expire(request: Request): void;
+}
+
+const noCopies: Copy[] = [];
+const noHolders: Holder[] = [];
+
 /** A request that waits for its answer. */
 export class Request implements Ask, WheelTarget {
-  /** Finds the request again when the reply comes; not to be guessed. */
-  readonly id: string;
+  /** Unique within the broker, rising. */
+  readonly number: number;
   readonly topic: string;
   readonly protocol: EventProtocol;
-  /** The requester's own number for it. */
-  readonly seq: string;
+  /** The requester's own number for it, as it is written again: a number when it came as ten digits. */
+  readonly seq: number | string;
   readonly asker: Asker;
-  readonly #onTimeout: (request: Request) => void;
+  /** Milliseconds that it was given. */
+  readonly ttl: number;
+  readonly #owner: RequestOwner;
   /** With the correlation properties in its body. */
   message: Message | undefined = undefined;
-  /** One per group that has responders. */
-  readonly copies: Copy[] = [];
+  home: Topic | undefined = undefined;
+  /** One per group that has responders. Mostly one, for which a list that grows would be large. */
+  copies: readonly Copy[] = noCopies;
   /** Who has got it and may answer. */
-  readonly responders: Holder[] = [];
+  responders: readonly Holder[] = noHolders;
   timer: WheelTimer | undefined = undefined;
   done = false;
+  /** Its places in the bags of its requester and of its topic. */
+  atAsker = 0;
+  atTopic = 0;
 
   constructor(
-    id: string,
+    number: number,
     topic: string,
     protocol: EventProtocol,
-    seq: string,
+    seq: number | string,
     asker: Asker,
-    onTimeout: (request: Request) => void,
+    ttl: number,
+    owner: RequestOwner,
   ) {
-    this.id = id;
+    this.number = number;
     this.topic = topic;
     this.protocol = protocol;
     this.seq = seq;
     this.asker = asker;
-    this.#onTimeout = onTimeout;
+    this.ttl = ttl;
+    this.#owner = owner;
+  }
+
+  /** A group has got a copy. */
+  copied(copy: Copy): void {
+    this.copies = this.copies === noCopies ? [copy] : [...this.copies, copy];
   }
 
   taken(by: Holder): void {
-    this.responders.push(by);
+    this.responders = this.responders === noHolders ? [by] : [...this.responders, by];
     by.owed++;
   }
 
   returned(by: Holder): void {
     const at = this.responders.indexOf(by);
     if (at < 0) return;
-    this.responders.splice(at, 1);
+    this.responders = this.responders.toSpliced(at, 1);
     by.owed--;
+  }
+
+  /** Nobody owes an answer any longer. */
+  forgive(): void {
+    const { responders } = this;
+    this.responders = noHolders;
+    for (let i = 0; i < responders.length; i++) responders[i]!.owed--;
   }
 
   onDeadline(): void {
     this.timer = undefined;
-    this.#onTimeout(this);
+    this.#owner.expire(this);
   }
 }

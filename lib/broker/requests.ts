@@ -1,34 +1,38 @@
 import type { EventProtocol } from "../eventmesh/wire/mod.ts";
+import type { Blocks } from "./blocks.ts";
 import type { Context } from "./context.ts";
 import type { Lane } from "./lane.ts";
 import { COPY_COST } from "./memory.ts";
 import { Message } from "./message.ts";
 import { BUSY, CLOSING, OVERLOAD, refused } from "./refusals.ts";
-import { type Asker, type Reply, Request } from "./request.ts";
+import { type Asker, type Reply, Request, type RequestOwner } from "./request.ts";
 import type { Topic, Topics } from "./topics.ts";
 
 /** What a request is made of. */
 export interface RequestOptions {
   readonly asker: Asker;
-  readonly seq: string;
+  readonly seq: number | string;
   readonly topic: string;
   readonly protocol: EventProtocol;
   /** Milliseconds until it is given up. */
   readonly ttl: number;
+  /** `encode` takes the memory for the body from these blocks. */
+  readonly pooled?: boolean | undefined;
   /** Its body, with the identity by which the reply finds it. */
-  encode(id: string): Uint8Array;
+  encode(id: string, blocks: Blocks): Uint8Array;
 }
 
 /**
  * Requests that wait for their answers. Each group with responders gets a copy, and the first reply wins; with no
  * responder a request waits until its time is over for one to come.
  */
-export class Requests implements Iterable<Request> {
+export class Requests implements Iterable<Request>, RequestOwner {
   readonly #context: Context;
   readonly #topics: Topics;
   readonly #limit: number;
-  readonly #pending: Map<string, Request> = new Map();
-  readonly #prefix: string = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  readonly #pending: Map<number, Request> = new Map();
+  /** What every identity begins with: it is not to be guessed. */
+  readonly prefix: string = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   #count = 0;
 
   constructor(context: Context, topics: Topics, limit: number) {
@@ -47,36 +51,35 @@ export class Requests implements Iterable<Request> {
 
   /** Takes a request on. Returns why not, if so. */
   open(options: RequestOptions, order: number): string | undefined {
-    const { asker, seq, protocol, ttl } = options;
+    const { asker, seq, protocol, topic: name, ttl } = options;
     if (this.#pending.size >= this.#limit) return BUSY;
-    const id = `${this.#prefix}${++this.#count}`;
-    const request = new Request(id, options.topic, protocol, seq, asker, (late) => this.#expire(late, ttl));
-    const message = new Message(
-      this.#context.memory,
-      order,
-      options.topic,
-      protocol,
-      options.encode(id),
-      request,
-    );
-    const refusal = this.#admit(request, message);
+    const context = this.#context;
+    const number = ++this.#count;
+    const request = new Request(number, name, protocol, seq, asker, ttl, this);
+    const { memory } = context;
+    const body = options.encode(`${this.prefix}${number}`, memory.blocks);
+    const message = new Message(memory, order, name, protocol, body, request, options.pooled);
+    const refusal = this.#admit(name, message);
     if (refusal !== undefined) return refusal;
     request.message = message;
     message.hold();
-    this.#pending.set(id, request);
+    this.#pending.set(number, request);
     asker.requests.add(request);
-    request.timer = this.#context.timers.add(ttl, request);
-    const topic = this.#topics.open(options.topic)!;
+    request.timer = context.alarms.add(ttl, request);
+    const topic = this.#topics.open(name)!;
+    request.home = topic;
     topic.pending.add(request);
     this.#topics.review(topic);
-    for (const lane of [...topic.responders]) this.#offer(request, lane);
+    const { responders } = topic;
+    if (responders.length === 1) this.#offer(request, responders[0]!);
+    else for (const lane of [...responders]) this.#offer(request, lane);
     message.settle();
     return undefined;
   }
 
-  /** A reply has come. False when nobody waits for it. */
-  answer(id: string, reply: Reply): boolean {
-    const request = this.#pending.get(id);
+  /** A reply has come. False when nobody waits for it. A number is what stands behind the prefix of the identity. */
+  answer(id: string | number, reply: Reply): boolean {
+    const request = typeof id === "number" ? this.#pending.get(id) : this.#find(id);
     if (request === undefined) {
       this.#context.ledger.strayReplies++;
       return false;
@@ -89,7 +92,7 @@ export class Requests implements Iterable<Request> {
 
   /** A reply has come that is none. */
   reject(id: string, refusal: string): void {
-    const request = this.#pending.get(id);
+    const request = this.#find(id);
     if (request === undefined) this.#context.ledger.strayReplies++;
     else this.fail(request, refusal);
   }
@@ -113,7 +116,7 @@ export class Requests implements Iterable<Request> {
 
   /** The requester is gone. */
   abandon(asker: Asker): void {
-    for (const request of [...asker.requests]) {
+    for (const request of asker.requests) {
       this.#context.ledger.unconfirmed++;
       this.#finish(request);
     }
@@ -126,39 +129,57 @@ export class Requests implements Iterable<Request> {
     }
   }
 
-  #admit(request: Request, message: Message): string | undefined {
-    const topic = this.#topics.get(request.topic);
-    if (topic === undefined && !this.#topics.hasRoomFor([request.topic])) return OVERLOAD;
-    const lanes = topic?.responders ?? [];
-    if (lanes.length > 0 && lanes.every((lane) => lane.refuses)) return BUSY;
-    return this.#context.memory.fits(message.body, lanes.length + 1) ? undefined : OVERLOAD;
+  expire(request: Request): void {
+    this.#context.tick();
+    const why = request.responders.length > 0 ? "no reply" : "no responder";
+    this.fail(request, refused(`request to "${request.topic}" timed out after ${request.ttl} ms: ${why}`));
+  }
+
+  /** The request of an identity, if it is one that was given out and waits. */
+  #find(id: string): Request | undefined {
+    const { prefix } = this;
+    // Written in the one way that it was given out in.
+    if (!id.startsWith(prefix) || id.charCodeAt(prefix.length) === 0x30) return undefined;
+    let number = 0;
+    for (let at = prefix.length; at < id.length; at++) {
+      const digit = id.charCodeAt(at) - 0x30;
+      if (digit < 0 || digit > 9) return undefined;
+      number = number * 10 + digit;
+    }
+    return this.#pending.get(number);
+  }
+
+  #admit(name: string, message: Message): string | undefined {
+    const topic = this.#topics.get(name);
+    if (topic === undefined && !this.#topics.hasRoomFor([name])) return OVERLOAD;
+    const responders = topic === undefined ? 0 : topic.responders.length;
+    if (responders > 0 && topic!.responders.every(isFull)) return BUSY;
+    return this.#context.memory.fits(message.body, responders + 1) ? undefined : OVERLOAD;
   }
 
   #offer(request: Request, lane: Lane): void {
     if (lane.refuses || !this.#context.memory.hasRoomFor(COPY_COST)) return;
     const copy = lane.offer(request.message!);
-    if (copy !== undefined) request.copies.push(copy);
-  }
-
-  #expire(request: Request, ttl: number): void {
-    const why = request.responders.length > 0 ? "no reply" : "no responder";
-    this.fail(request, refused(`request to "${request.topic}" timed out after ${ttl} ms: ${why}`));
+    if (copy !== undefined) request.copied(copy);
   }
 
   #finish(request: Request): void {
     request.done = true;
     request.timer?.cancel();
     request.timer = undefined;
-    this.#pending.delete(request.id);
-    request.asker.requests.delete(request);
-    for (const responder of request.responders.splice(0)) responder.owed--;
-    for (const copy of request.copies) copy.home.withdraw(copy, "request");
+    this.#pending.delete(request.number);
+    request.asker.requests.remove(request);
+    request.forgive();
+    const { copies } = request;
+    for (let i = 0; i < copies.length; i++) copies[i]!.home.withdraw(copies[i]!, "request");
     request.message!.release();
-    const topic = this.#topics.get(request.topic);
-    if (topic !== undefined) {
-      topic.pending.delete(request);
-      this.#topics.review(topic);
-    }
+    const topic = request.home!;
+    topic.pending.remove(request);
+    this.#topics.review(topic);
     this.#context.changed();
   }
+}
+
+function isFull(lane: Lane): boolean {
+  return lane.refuses;
 }

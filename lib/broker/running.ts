@@ -14,6 +14,7 @@ import { Core } from "./core.ts";
 import { type BrokerInspection, inspectCore, inspectSession } from "./inspect.ts";
 import { LossReport } from "./losses.ts";
 import type { BrokerSettings } from "./options.ts";
+import { EnvelopeReader } from "./reader.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** A broker on a server: the core does the work, sessions are the connections of the server. */
@@ -50,6 +51,7 @@ export class RunningBroker extends LivingEndpoint implements Broker {
         timers: core.timers,
         spare: new SpareBuffers(),
       },
+      reader: new EnvelopeReader(),
       dispatch,
       left: (session) => void this.#sessions.delete(session),
     };

@@ -4,6 +4,7 @@ import {
   encodeRedirect,
   FrameDecoder,
   type Header,
+  type HeaderProperties,
   type Packet,
   type Purpose,
   type RedirectInfo,
@@ -19,8 +20,11 @@ import type { Core } from "./core.ts";
 import { answerTo, messageFrame, successFrame } from "./frames.ts";
 import type { BrokerSettings } from "./options.ts";
 import { Outlet, type OutletOptions, type OutletOwner } from "./outlet.ts";
+import type { EnvelopeReader } from "./reader.ts";
 import { CLOSING, QUIT } from "./refusals.ts";
 import type { Asker, Reply, Request } from "./request.ts";
+import { RequestBag } from "./request_bag.ts";
+import { type Selection, selectionOf } from "./selection.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** What the sessions of one broker share. */
@@ -28,6 +32,7 @@ export interface SessionContext {
   readonly core: Core;
   readonly settings: BrokerSettings;
   readonly outlets: OutletOptions;
+  readonly reader: EnvelopeReader;
   /** Carries out what a packet asks for. */
   dispatch(session: Session, packet: Packet): void;
   /** A session has ended. */
@@ -49,7 +54,7 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
   readonly #outlet: Outlet;
   /** Of its end: it waits for the answer to our goodbye. */
   #parting: RunningPhase | undefined = undefined;
-  #requests: Set<Request> | undefined = undefined;
+  #requests: RequestBag | undefined = undefined;
   #identity: Identity | undefined = undefined;
   #subscriber: Subscriber | undefined = undefined;
   #hello: { cancel(reason: unknown): void } | undefined = undefined;
@@ -65,6 +70,9 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
   /** Nothing that a drain could wait for will come. */
   #deaf = false;
   #failure: ProtocolError | undefined = undefined;
+  #properties: HeaderProperties | undefined = undefined;
+  #selection: Selection | undefined = undefined;
+  #address: string | undefined = undefined;
 
   constructor(context: SessionContext, connection: AcceptedConnection) {
     const { core, outlets, settings } = context;
@@ -85,12 +93,26 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
     return this.#context.core;
   }
 
+  /** Reads bodies. */
+  get reader(): EnvelopeReader {
+    return this.#context.reader;
+  }
+
+  /** What the properties of a header say about its body. Those of the last one are remembered: they are rarely others. */
+  selectionOf({ properties }: Packet): Selection {
+    if (this.#properties !== properties) {
+      this.#properties = properties;
+      this.#selection = selectionOf(properties);
+    }
+    return this.#selection!;
+  }
+
   get settings(): BrokerSettings {
     return this.#context.settings;
   }
 
-  get requests(): Set<Request> {
-    return this.#requests ??= new Set();
+  get requests(): RequestBag {
+    return this.#requests ??= new RequestBag("atAsker");
   }
 
   /** Requests that it waits for. */
@@ -101,6 +123,11 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
   /** Undefined before the hello was accepted. */
   get identity(): Identity | undefined {
     return this.#identity;
+  }
+
+  /** Who gets its replies, for responders. */
+  get address(): string {
+    return this.#address ??= `session-${this.id}`;
   }
 
   /** What it subscribes to; undefined for a session that may not. */
@@ -131,6 +158,8 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
       this.#deaf = true;
       if (error instanceof ProtocolError) this.#failure = error;
       throw error;
+    } finally {
+      this.reader.close();
     }
   }
 
@@ -160,12 +189,12 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
 
   /** Says that what a packet asks for was done. */
   succeed(packet: Packet, properties?: Header["properties"]): void {
-    const { seq } = packet;
-    const cmd = answerTo(packet.command!);
-    if (seq === undefined || properties !== undefined) {
-      this.#outlet.send({ cmd, desc: "success", seq, properties });
+    const { plainSeq } = packet;
+    const command = packet.command!;
+    if (plainSeq === undefined || properties !== undefined) {
+      this.#outlet.send({ cmd: answerTo(command), desc: "success", seq: packet.seq, properties });
     } else {
-      this.#outlet.sendTemplated(successFrame(cmd), seq);
+      this.#outlet.sendTemplated(successFrame(command), plainSeq);
     }
   }
 
@@ -278,7 +307,7 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
 
   onGoodbye(step: RunningPhase): RunningPhase | undefined {
     if (this.#requests !== undefined) {
-      for (const request of [...this.#requests]) this.core.requests.fail(request, CLOSING);
+      for (const request of this.#requests) this.core.requests.fail(request, CLOSING);
     }
     if (this.#identity !== undefined && !this.#leaving && (!this.#deaf || this.#failure !== undefined)) {
       const desc = this.#failure?.message ?? QUIT;

@@ -1,7 +1,7 @@
 import type { Context } from "./context.ts";
 import { Lane } from "./lane.ts";
 import type { Message } from "./message.ts";
-import type { Request } from "./request.ts";
+import { RequestBag } from "./request_bag.ts";
 
 /** A topic, as long as anybody subscribes to it or anything is held for it. Publishing to others is fine, too. */
 export class Topic {
@@ -13,7 +13,7 @@ export class Topic {
   /** What requests go to. */
   readonly responders: Lane[] = [];
   /** Requests that are not answered yet. */
-  readonly pending: Set<Request> = new Set();
+  readonly pending: RequestBag = new RequestBag("atTopic");
   /** The last messages, for late subscribers. */
   readonly retained: Message[] = [];
 
@@ -79,7 +79,7 @@ export class Topics implements Iterable<Topic> {
 
   /** Something has been added to the topic or taken from it: forgets it when nothing is left. */
   review(topic: Topic): void {
-    this.#deserted.delete(topic);
+    if (this.#deserted.size > 0) this.#deserted.delete(topic);
     if (!topic.deserted) return;
     if (topic.retained.length > 0) this.#deserted.add(topic);
     else if (this.#byName.get(topic.name) === topic) this.#byName.delete(topic.name);

@@ -341,7 +341,7 @@ describe("memory", () => {
     chunk.set(one);
     chunk.set(other, one.length);
     for (const body of [chunk.subarray(0, one.length), chunk.subarray(one.length)]) {
-      expect(model.core.publish("t", "eventmeshmessage", body)).toBe(undefined);
+      expect(model.core.publish("t", "eventmeshmessage", { body })).toBe(undefined);
     }
     const { memory } = model.core;
     expect(memory.used).toBe(chunk.length + 2 * (256 + 128));
@@ -358,8 +358,12 @@ describe("memory", () => {
     const chunk = new Uint8Array(100_000);
     const body = bodyOf("t", "small");
     chunk.set(body);
-    expect(model.core.publish("t", "eventmeshmessage", chunk.subarray(0, body.length))).toBe(undefined);
-    expect(model.core.memory.used).toBe(body.length + 256 + 128);
+    expect(model.core.publish("t", "eventmeshmessage", { body: chunk.subarray(0, body.length) })).toBe(
+      undefined,
+    );
+    // A block of its own.
+    expect(body.length).toBe(57);
+    expect(model.core.memory.used).toBe(64 + 256 + 128);
     chunk.fill(0);
     member.unblock();
     expect(member.texts).toEqual(["small"]);

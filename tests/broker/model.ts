@@ -4,6 +4,7 @@ import type { Copy } from "../../lib/broker/copy.ts";
 import { Core, type CoreSettings } from "../../lib/broker/core.ts";
 import type { DropCause } from "../../lib/broker/ledger.ts";
 import type { Asker, Reply, Request } from "../../lib/broker/request.ts";
+import { RequestBag } from "../../lib/broker/request_bag.ts";
 import type { Subscriber } from "../../lib/broker/subscriber.ts";
 import { encodeEvent, type SubscriptionMode, type SubscriptionType } from "../../lib/eventmesh/wire/mod.ts";
 import type { WheelTarget } from "../../lib/lifecycle/wheel.ts";
@@ -45,6 +46,8 @@ export interface SeenPush {
   readonly command: PushCommand;
   readonly topic: string;
   readonly text: string;
+  /** Of the request that it is. */
+  readonly id: string | undefined;
   readonly deliveries: number;
   readonly copy: Copy;
 }
@@ -52,11 +55,11 @@ export interface SeenPush {
 /** A session without a wire: it keeps what it was pushed. */
 export class FakeSession implements PushSink, Asker {
   readonly subscriber: Subscriber;
-  readonly requests: Set<Request> = new Set();
+  readonly requests: RequestBag = new RequestBag("atAsker");
   readonly pushes: SeenPush[] = [];
   /** Pushes it has not acknowledged. */
   readonly open: SeenPush[] = [];
-  readonly replies: { seq: string; reply: Reply }[] = [];
+  readonly replies: { seq: number | string; reply: Reply }[] = [];
   writable = true;
   readonly #core: Core;
 
@@ -67,8 +70,10 @@ export class FakeSession implements PushSink, Asker {
 
   push(command: PushCommand, copy: Copy): void {
     const { topic, body } = copy.message;
-    const text = (JSON.parse(new TextDecoder().decode(body)) as { body: string }).body;
-    const seen = { seq: copy.seq, command, topic, text, deliveries: copy.deliveries, copy };
+    const message = JSON.parse(new TextDecoder().decode(body)) as WrittenMessage;
+    if (message.topic !== topic) throw new Error(`Pushed a body of "${message.topic}" for "${topic}"`);
+    const { body: text, properties: { correlation99id: id } } = message;
+    const seen = { seq: copy.seq, command, topic, text, id, deliveries: copy.deliveries, copy };
     this.pushes.push(seen);
     this.open.push(seen);
   }
@@ -169,7 +174,7 @@ export class Model {
   /** Returns the refusal, if any. */
   publish(topic: string, text: string): string | undefined {
     this.core.tick();
-    return this.core.publish(topic, "eventmeshmessage", bodyOf(topic, text));
+    return this.core.publish(topic, "eventmeshmessage", { body: bodyOf(topic, text) });
   }
 
   request(
@@ -186,17 +191,15 @@ export class Model {
       topic,
       protocol: "eventmeshmessage",
       ttl,
-      encode: (id) => bodyOf(topic, text, { correlation99id: id }),
+      pooled: true,
+      encode: (id, blocks) => blocks.copy(bodyOf(topic, text, { correlation99id: id })),
     });
   }
 
   /** Answers a request that was pushed. False when nobody waits for the answer. */
   respond(push: SeenPush, text: string): boolean {
     this.core.tick();
-    const { properties } = JSON.parse(new TextDecoder().decode(push.copy.message.body)) as {
-      properties: { correlation99id: string };
-    };
-    return this.core.requests.answer(properties.correlation99id, {
+    return this.core.requests.answer(push.id!, {
       protocol: "eventmeshmessage",
       body: bodyOf(push.topic, text),
     });
@@ -220,4 +223,11 @@ export function bodyOf(topic: string, text: string, properties: Record<string, s
 export function replyText(reply: Reply): string {
   if ("refusal" in reply) return reply.refusal;
   return (JSON.parse(new TextDecoder().decode(reply.body)) as { body: string }).body;
+}
+
+/** What a body holds. */
+interface WrittenMessage {
+  readonly topic: string;
+  readonly properties: { readonly correlation99id?: string };
+  readonly body: string;
 }

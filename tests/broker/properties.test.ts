@@ -170,6 +170,14 @@ it.each<[string, EventProtocol, object]>([
     data_base64: "",
   }],
   ["of specversion 0.3", "cloudevents", { specversion: "0.3" }],
+  ["whose topic has to be parsed", "cloudevents", {
+    subject: "t\u00e4",
+    datacontenttype: "a/b",
+    dataschema: "/s",
+    time: "2026-01-02T03:04:05Z",
+    data: undefined,
+    data_base64: "",
+  }],
 ])("a message %s is accepted", async (_, protocol, change) => {
   await mesh.start();
   const publisher = await mesh.publisher();

@@ -172,6 +172,31 @@ describe("a request", () => {
     expect(mesh.broker.inspect().counters.strayReplies).toBe(4);
   });
 
+  it("is found by its whole name, written as it was given out", async () => {
+    await mesh.start();
+    const [responder, requester] = [await mesh.subscriber("g", sync), await mesh.publisher()];
+    const answer = requester.message("REQUEST_TO_SERVER", "t", "question");
+    const push = await responder.expect("REQUEST_TO_CLIENT");
+    const { properties: { correlation99id: id } } = push.json() as {
+      properties: { correlation99id: string };
+    };
+    const [prefix, number] = [id.slice(0, 16), id.slice(16)];
+    const other = `${prefix[0] === "0" ? "1" : "0"}${prefix.slice(1)}`;
+    const wrong = [
+      `${other}${number}`,
+      `${prefix}0${number}`,
+      `${prefix}${number}0`,
+      `${id}x`,
+      prefix,
+      number,
+    ];
+    for (const correlation99id of wrong) responder.respond(push, "guessed", { correlation99id });
+    await responder.settled();
+    expect(mesh.broker.inspect()).toMatchObject({ requests: 1, counters: { strayReplies: wrong.length } });
+    responder.respond(push, "answer");
+    expect(dataOf(await answer)).toBe("answer");
+  });
+
   it("whose reply is too large is refused with the limit", async () => {
     await mesh.start({ limits: { maxMessageSize: 500 } });
     const [responder, requester] = [await mesh.subscriber("g", sync), await mesh.publisher()];

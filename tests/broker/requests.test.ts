@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { RunningPhase } from "../../lib/lifecycle/running.ts";
 import { type FakeSession, Model, replyText } from "./model.ts";
 
-const replies = ({ replies }: FakeSession): [string, string][] =>
+const replies = ({ replies }: FakeSession): [number | string, string][] =>
   replies.map(({ seq, reply }) => [seq, replyText(reply)]);
 
 describe("a request", () => {

@@ -48,15 +48,15 @@ export default [
   {
     name: "Properties of the header are lost when bodies are not read",
     file: "lib/broker/messages.ts",
-    find: "if (settings.validate || extras) {",
-    put: "if (settings.validate) {",
+    find: "  if (extras) return publishWithExtras(",
+    put: "  if (extras && settings.validate) return publishWithExtras(",
     tests: properties,
   },
   {
     name: "The header of a request is not looked at for properties",
     file: "lib/broker/messages.ts",
-    find: "    ? enclosed(packet, protocol, envelope, settings.maxMessageSize)\n    : packet.body;",
-    put: "    ? (packet.body as Uint8Array | string)\n    : packet.body;",
+    find: "    !extras && reader.read(",
+    put: "    reader.read(",
     tests: properties,
   },
   {

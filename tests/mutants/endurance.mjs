@@ -16,7 +16,7 @@ export default [
   {
     name: "I18: a request that was answered is kept",
     file: "lib/broker/requests.ts",
-    find: "    this.#pending.delete(request.id);\n",
+    find: "    this.#pending.delete(request.number);\n",
     put: "",
     tests: ["tests/endurance/operations.test.ts"],
   },

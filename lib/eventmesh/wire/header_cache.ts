@@ -1,5 +1,6 @@
 import type { Head } from "./header.ts";
 import { Members } from "./json.ts";
+import { equal, type Words, words } from "./words.ts";
 
 /** Sequence numbers of up to this many digits are exact as numbers. */
 const DIGITS = 15;
@@ -86,27 +87,6 @@ interface Known {
   readonly head: Head;
   readonly prefix: Words;
   readonly suffix: Words;
-}
-
-/** At least four bytes as 32-bit words; the last word overlaps the one before when they do not divide evenly. */
-interface Words {
-  readonly length: number;
-  readonly values: Int32Array;
-}
-
-function words(bytes: Uint8Array, start: number, end: number): Words {
-  const length = end - start;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + start, length);
-  const values = new Int32Array(Math.ceil(length / 4));
-  for (let i = 0; i < values.length; i++) values[i] = view.getInt32(Math.min(i * 4, length - 4));
-  return { length, values };
-}
-
-function equal(words: Words, view: DataView, at: number): boolean {
-  const { values, length } = words;
-  const last = values.length - 1;
-  for (let i = 0; i < last; i++) if (view.getInt32(at + i * 4) !== values[i]) return false;
-  return view.getInt32(at + length - 4) === values[last];
 }
 
 function isMutable(value: unknown): boolean {

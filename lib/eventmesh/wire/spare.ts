@@ -1,5 +1,5 @@
-/** Capacity that a writer begins with, and the amount that is worth one write to a socket. */
-export const INITIAL = 65_536;
+/** Capacity that a writer begins with: what is worth one write to a socket, and room for the frame that makes it full. */
+export const INITIAL: number = 65_536 + 16_384;
 
 /** Buffers that are kept. */
 const KEPT = 16;
