@@ -35,7 +35,7 @@ export class Blocks {
   /** Nobody looks at this body any longer, which came from here. */
   give({ buffer }: Uint8Array): void {
     const size = buffer.byteLength;
-    if (size > largest) return;
+    if (size === 0 || size > largest) return;
     const free = this.#free[Math.clz32(size - 1)]!;
     if (free.length * size < kept) free.push(buffer as ArrayBuffer);
   }

@@ -14,12 +14,14 @@ export interface Chunk {
 
 /**
  * Accounts for the memory that held messages take. A body is a view of the chunk it came in, and a view keeps all of its
- * chunk alive: so the chunk is counted as a whole, once, for as long as any message in it is held.
+ * chunk alive: so the chunk is counted as a whole, once, for as long as any message in it is held. A body that has moved out
+ * of its chunk, or was written by the broker, counts as its block. Blocks that wait to be used again are not counted; they
+ * take 3.5 MiB at most.
  */
 export class Memory {
   /** The most that may be used, in bytes. */
   readonly limit: number;
-  /** Where bodies move to. */
+  /** Where bodies move to, and those of requests are written. */
   readonly blocks: Blocks = new Blocks();
   #used = 0;
   /** Messages that follow one another mostly come in one chunk. */

@@ -38,7 +38,7 @@ const propertiesBit = 0b100;
  * the broker, and makes nothing else of it. It says yes to a body that is as nearly all of them are, and of which
  * `readEnvelope` would find the same; with all others it leaves the verdict to that.
  *
- * One serves all sessions: what it has found is true until it reads the next body.
+ * One serves all sessions: what it has found is true until it reads the next body, or is closed.
  */
 export class EnvelopeReader {
   /** The topic of the body. */

@@ -22,6 +22,7 @@ export interface RequestOwner {
   expire(request: Request): void;
 }
 
+/** Most requests begin with these, and none may ever stand in them. */
 const noCopies: Copy[] = [];
 const noHolders: Holder[] = [];
 
@@ -40,10 +41,10 @@ export class Request implements Ask, WheelTarget {
   /** With the correlation properties in its body. */
   message: Message | undefined = undefined;
   home: Topic | undefined = undefined;
-  /** One per group that has responders. Mostly one, for which a list that grows would be large. */
-  copies: readonly Copy[] = noCopies;
+  /** One per group that has responders. */
+  copies: Copy[] = noCopies;
   /** Who has got it and may answer. */
-  responders: readonly Holder[] = noHolders;
+  responders: Holder[] = noHolders;
   timer: WheelTimer | undefined = undefined;
   done = false;
   /** Its places in the bags of its requester and of its topic. */
@@ -70,11 +71,14 @@ export class Request implements Ask, WheelTarget {
 
   /** A group has got a copy. */
   copied(copy: Copy): void {
-    this.copies = this.copies === noCopies ? [copy] : [...this.copies, copy];
+    // Mostly the only one, for which a list that grows would be large.
+    if (this.copies === noCopies) this.copies = [copy];
+    else this.copies.push(copy);
   }
 
   taken(by: Holder): void {
-    this.responders = this.responders === noHolders ? [by] : [...this.responders, by];
+    if (this.responders === noHolders) this.responders = [by];
+    else this.responders.push(by);
     by.owed++;
   }
 

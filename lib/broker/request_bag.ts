@@ -6,6 +6,8 @@ import type { Request } from "./request.ts";
  */
 export class RequestBag implements Iterable<Request> {
   readonly #list: Request[] = [];
+  /** They stand in the order they came. */
+  #ordered = true;
   readonly #place: "atAsker" | "atTopic";
 
   constructor(place: "atAsker" | "atTopic") {
@@ -27,10 +29,17 @@ export class RequestBag implements Iterable<Request> {
     if (last === request) return;
     this.#list[at] = last;
     last[place] = at;
+    this.#ordered = false;
   }
 
   /** All that are there now, whatever becomes of them meanwhile. */
   [Symbol.iterator](): IterableIterator<Request> {
-    return this.#list.toSorted((one, other) => one.number - other.number).values();
+    const list = this.#list;
+    if (!this.#ordered) {
+      list.sort((one, other) => one.number - other.number);
+      for (let at = 0; at < list.length; at++) list[at]![this.#place] = at;
+      this.#ordered = true;
+    }
+    return list.slice().values();
   }
 }

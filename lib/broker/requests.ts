@@ -31,7 +31,7 @@ export class Requests implements Iterable<Request>, RequestOwner {
   readonly #topics: Topics;
   readonly #limit: number;
   readonly #pending: Map<number, Request> = new Map();
-  /** What every identity begins with: it is not to be guessed. */
+  /** What every identity begins with: no client that was never sent a request can guess it. */
   readonly prefix: string = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   #count = 0;
 
@@ -60,7 +60,10 @@ export class Requests implements Iterable<Request>, RequestOwner {
     const body = options.encode(`${this.prefix}${number}`, memory.blocks);
     const message = new Message(memory, order, name, protocol, body, request, options.pooled);
     const refusal = this.#admit(name, message);
-    if (refusal !== undefined) return refusal;
+    if (refusal !== undefined) {
+      if (options.pooled === true) memory.blocks.give(body);
+      return refusal;
+    }
     request.message = message;
     message.hold();
     this.#pending.set(number, request);
@@ -99,6 +102,7 @@ export class Requests implements Iterable<Request>, RequestOwner {
 
   /** There will be no answer: the requester is told why. */
   fail(request: Request, refusal: string): void {
+    if (request.done) return;
     this.#context.ledger.rejected++;
     this.#finish(request);
     request.asker.reply(request, { refusal });
@@ -164,6 +168,7 @@ export class Requests implements Iterable<Request>, RequestOwner {
   }
 
   #finish(request: Request): void {
+    if (request.done) return;
     request.done = true;
     request.timer?.cancel();
     request.timer = undefined;

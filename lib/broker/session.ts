@@ -99,7 +99,9 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
   }
 
   /** What the properties of a header say about its body. Those of the last one are remembered: they are rarely others. */
-  selectionOf({ properties }: Packet): Selection {
+  selectionOf({ properties, bodyOffset }: Packet): Selection {
+    // Not those of a long header: nothing of it is to stay.
+    if (bodyOffset > longestHeader) return selectionOf(properties);
     if (this.#properties !== properties) {
       this.#properties = properties;
       this.#selection = selectionOf(properties);
@@ -352,5 +354,7 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
 /** What a session has a limited time for. */
 type Awaited = "say hello" | "disconnect after the goodbye" | "disconnect after a redirect" | "answer";
 
+/** Bytes up to the body of a frame whose properties are remembered. */
+const longestHeader = 1_024;
 /** Milliseconds that a client has for its answer to our goodbye, at most. */
 const answerTimeout = 1_000;

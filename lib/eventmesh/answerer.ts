@@ -48,8 +48,8 @@ export class Answerer {
       template = createTemplate({ cmd: "RESPONSE_TO_SERVER", properties: SELECTORS[protocol] });
       this.#replies.set(protocol, template);
     }
-    checkSize("respond to a message of", topic, body, template, this.#options.maxFrame);
-    return (session) => session.sendTemplated(template, this.#options.nextSeq(), body);
+    const checked = checkSize("respond to a message of", topic, body, template, this.#options.maxFrame);
+    return (session) => session.sendTemplated(template, this.#options.nextSeq(), checked);
   }
 
   #acknowledgement(cmd: Command, properties: HeaderProperties): FrameTemplate {

@@ -121,9 +121,7 @@ export class Composer {
   }
 
   #encode(event: WireEvent, action: string, template: FrameTemplate, ttl?: number): EventBody {
-    const body = this.#body(event, ttl);
-    checkSize(action, event.topic, body, template, this.#options.maxFrame);
-    return body;
+    return checkSize(action, event.topic, this.#body(event, ttl), template, this.#options.maxFrame);
   }
 
   #body(event: WireEvent, ttl: number | undefined): EventBody {

@@ -251,13 +251,19 @@ export class Delivery {
   }
 
   #startHandlers(handlers: Handlers): void {
+    let atOnce = 0;
     while (!this.#ended && handlers.running < handlers.concurrency) {
       const message = this.#take();
       if (message === undefined) return;
       handlers.running++;
       const pending = this.#handle(handlers, message);
-      if (pending === undefined) handlers.running--;
-      else void this.#await(pending, handlers, message);
+      if (pending !== undefined) {
+        void this.#await(pending, handlers, message);
+        continue;
+      }
+      handlers.running--;
+      // What else waits for its turn, such as an abort that the handler has caused, does not wait for all of the buffer.
+      if (++atOnce === turn) return this.#schedule();
     }
   }
 
@@ -316,6 +322,9 @@ export class Delivery {
     finished.resolve();
   }
 }
+
+/** Messages that handlers which return at once get in one go. */
+const turn = 32;
 
 interface Handlers {
   readonly handler: MessageHandler;

@@ -4,7 +4,25 @@ import { OverflowError } from "../../lib/errors.ts";
 import type { HandlerContext } from "../../lib/messaging/connection.ts";
 import { Delivery, type DeliveryOptions } from "../../lib/messaging/delivery.ts";
 import type { Message } from "../../lib/messaging/message.ts";
+import { until } from "../support/until.ts";
 import { type Parcel, parcel, parcels } from "./parcels.ts";
+
+describe("Delivery: handlers that return at once", () => {
+  it("let others have their turn long before the buffer is empty, and are given all of it in order", async () => {
+    const { delivery, consume } = setup({ capacity: 1_000 });
+    for (const source of parcels(500)) delivery.push(source);
+    const seen: string[] = [];
+    let before = Infinity;
+    consume((message) => {
+      if (seen.push(message.id) === 1) queueMicrotask(() => before = seen.length);
+    });
+    await until(() => seen.length === 500);
+    expect(before).toBeLessThan(100);
+    expect(seen).toEqual(Array.from({ length: 500 }, (_, i) => String(i)));
+    expect(delivery.counts.acked).toBe(500);
+    delivery.end(undefined);
+  });
+});
 
 describe("Delivery: overflow pause", () => {
   it("stops reading at a full buffer and goes on at a half-empty one", async () => {

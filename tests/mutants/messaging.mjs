@@ -81,6 +81,13 @@ export default [
     tests: delivery,
   },
   {
+    name: "handlers that return at once let nobody else have a turn",
+    file: "lib/messaging/delivery.ts",
+    find: "if (++atOnce === turn) return this.#schedule();",
+    put: "atOnce++;",
+    tests: delivery,
+  },
+  {
     name: "I10: what a handler returns after the end is sent",
     file: "lib/messaging/delivery.ts",
     find: "    if (this.#ended) return undefined;\n    if (result",

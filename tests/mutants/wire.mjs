@@ -96,6 +96,13 @@ export default [
     tests: cache,
   },
   {
+    name: "a header of any length is kept",
+    file: "lib/eventmesh/wire/header_cache.ts",
+    find: "if (end - start > LONGEST || seq === undefined",
+    put: "if (seq === undefined",
+    tests: cache,
+  },
+  {
     name: "headers that cannot be recognised push out those that can",
     file: "lib/eventmesh/wire/header_cache.ts",
     find: "      if (members.string !== seq) return;\n",

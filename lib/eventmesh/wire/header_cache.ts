@@ -5,6 +5,9 @@ import { equal, type Words, words } from "./words.ts";
 /** Sequence numbers of up to this many digits are exact as numbers. */
 const DIGITS = 15;
 
+/** Bytes of a header that is remembered: a peer must not be able to make a connection keep more. */
+const LONGEST = 1_024;
+
 /** Headers that are remembered: a connection alternates between few, such as confirmations and pushes. */
 const SLOTS = 4;
 
@@ -41,7 +44,7 @@ export class HeaderCache {
 
   /** Remembers a header that was parsed, if it is of a form that can be recognised. */
   learn(bytes: Uint8Array, start: number, end: number, head: Head, seq: string | undefined): void {
-    if (seq === undefined || seq.length > DIGITS || !/^[0-9]+$/.test(seq)) return;
+    if (end - start > LONGEST || seq === undefined || seq.length > DIGITS || !/^[0-9]+$/.test(seq)) return;
     if (++this.#misses > PATIENCE && this.#misses % PATIENCE !== 0) return;
     // An escape makes a seq longer than its digits, and what is shared must not be changeable.
     if (bytes.subarray(start, end).includes(0x5c) || Object.values(head.properties).some(isMutable)) return;

@@ -1,4 +1,4 @@
-/** Capacity that a writer begins with: what is worth one write to a socket, and room for the frame that makes it full. */
+/** Capacity of a spare buffer: what is worth one write to a socket, and room for the frame that makes it full. */
 export const INITIAL: number = 65_536 + 16_384;
 
 /** Buffers that are kept. */
@@ -11,7 +11,7 @@ const KEPT = 16;
 export class SpareBuffers {
   readonly #buffers: Uint8Array[] = [];
 
-  /** A buffer of the first capacity of a writer. What is in it has no meaning. */
+  /** A buffer. What is in it has no meaning. */
   take(): Uint8Array {
     return this.#buffers.pop() ?? new Uint8Array(INITIAL);
   }

@@ -32,6 +32,14 @@ function expectSame(header: string | Uint8Array, ...known: string[]): void {
 }
 
 describe("a decoder that knows a header", () => {
+  it("keeps nothing of a long one, which a peer could make it hold", () => {
+    const long = push.replace('"n":"1234567890"', `"n":"${"x".repeat(2_000)}"`);
+    const decoder = trained(long);
+    const [one, other] = [0, 1].map(() => decodeAll([rawFrame(long)], decoder)[0]!.properties);
+    expect(other).toEqual(one);
+    expect(other).not.toBe(one);
+  });
+
   it("keeps it when others come whose seq is a number, which it cannot recognise", () => {
     const decoder = trained(push);
     const known = decodeAll([rawFrame(push)], decoder)[0]!.properties;
