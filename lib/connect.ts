@@ -26,6 +26,7 @@ export interface AnyConnection extends MessageConnection {
  * | `nats:`, `nats+tls:` | NATS: see `gracewire/nats`; needs the package `@nats-io/nats-core` |
  *
  * A list of URLs is a list of servers of one cluster: the first that answers is used, the others when it is lost.
+ * URLs and options are copied by the call: they may be changed, and keys overwritten, once it was made.
  * Create-or-nothing: when the call rejects, nothing of it is left.
  *
  * @example
@@ -59,8 +60,11 @@ export async function connect(
   }
   const { signal } = options ?? {};
   if (signal instanceof AbortSignal && signal.aborted) throw signal.reason;
+  // Before anything is waited for: from now on they are the caller's again.
+  const places = Array.isArray(urls) ? urls.map(placeOf) : placeOf(urls as string | URL);
+  const given = copyOf(options);
   const protocol = await load();
-  return await protocol.connect(urls, options);
+  return await protocol.connect(places, given);
 }
 
 type Several<T> = T | readonly T[];
@@ -74,6 +78,25 @@ const protocols: ReadonlyMap<string, () => Promise<Protocol>> = new Map<string, 
   ["eventmesh", () => import("./eventmesh/mod.ts")],
   ["nats", () => import("./nats/mod.ts")],
 ]);
+
+function placeOf(url: string | URL): string | URL {
+  return url instanceof URL ? new URL(url) : url;
+}
+
+/** As it was given, for the protocol to check: with the objects in it that have options of their own, lists and bytes. */
+function copyOf(options: ConnectOptions): ConnectOptions {
+  if (typeof options !== "object" || options === null) return options;
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [name, copyOfOption(name, value)]),
+  );
+}
+
+function copyOfOption(name: string, value: unknown): unknown {
+  if (value instanceof Uint8Array) return new Uint8Array(value);
+  if (Array.isArray(value)) return [...value];
+  const nested = (name === "reconnect" || name === "tls") && typeof value === "object" && value !== null;
+  return nested ? { ...value } : value;
+}
 
 function schemeOf(urls: string | URL | readonly (string | URL)[]): string {
   const first: unknown = Array.isArray(urls) ? urls[0] : urls;

@@ -25,6 +25,19 @@ describe("connect", () => {
     expect(network.open()).toEqual({ sockets: 0, listeners: 0, timers: 0 });
   });
 
+  it("copies what it is given", async () => {
+    const network = memoryNetwork();
+    const server = await startFakeServer({ network });
+    const options = { network, reconnect: { min: 5 } };
+    const urls = [new URL(server.url)];
+    const connecting = connect(urls, options);
+    options.reconnect.min = options.network = "no more" as never;
+    urls[0]!.port = "1";
+    urls.length = 0;
+    expect((await (await connecting).goodbye()).outcome).toBe("clean");
+    await server.close();
+  });
+
   it("refuses a scheme that no protocol has", async () => {
     const error = await connect("amqp://me:sesame@localhost").catch((reason: unknown) => reason) as Error;
     expect(error).toBeInstanceOf(UnsupportedError);

@@ -124,11 +124,11 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   }
 
   /** There is a connection: what waits is written. Connections are numbered, rising. */
-  open(epoch: number = this.#epoch + 1): void {
+  open(epoch: number = this.#epoch + 1, writable = true): void {
     this.#open = true;
     if (epoch !== this.#epoch) this.#earlier = this.#written.size;
     this.#epoch = epoch;
-    this.#writable = true;
+    this.#writable = writable;
     this.#pump();
   }
 

@@ -36,7 +36,8 @@ export interface Message {
   ack(): void;
   /**
    * Replies to a message that wants it, and acknowledges it. Resolves when the reply is on its way; an abort before that
-   * withdraws it.
+   * withdraws it. With NATS it waits while the transport is full; a server that takes nothing for
+   * `heartbeat * (missedHeartbeats + 1)` milliseconds counts as lost, and with `heartbeat: Infinity` there is no bound.
    *
    * @throws {TypeError} the message wants no reply, or has got one.
    * @throws {ClosedError} its delivery has ended: it was given back or thrown away.

@@ -38,7 +38,9 @@ export interface NatsStreamPublishOptions extends Omit<PublishOptions, "retry"> 
   /**
    * `unknown`: when the acknowledgement does not come, and when no stream listens there (503, as while a cluster chooses a
    * leader) or it takes nothing for now, publish again under the same id, within `timeout`; the stream drops what it has
-   * already. Without an `id` a random one is made. `never`: all that is final. @default {"unknown"}
+   * had within its duplicate window (2 minutes, unless it is set up otherwise). Whoever else is subscribed there drops
+   * nothing: where no stream answers but somebody listens, they get the message again every 5 s. Without an `id` a random
+   * one is made. `never`: all that is final. @default {"unknown"}
    */
   readonly retry?: "never" | "unknown" | undefined;
   /** Name of the stream that must be the one that stores it. */
@@ -93,7 +95,8 @@ export interface NatsConnection<Raw = unknown> extends MessageConnection {
    */
   publishUnconfirmed(topic: string, data: MessageData, options?: NatsUnconfirmedOptions): void;
   /**
-   * Resolves when the server has processed all that was sent before. Rejects when the connection is lost before that.
+   * Resolves when the server has processed all that was sent before. Rejects when the connection is lost before that, and
+   * once when messages that were sent without confirmation were lost with an earlier connection.
    *
    * @throws {ConnectionLostError | TimeoutError | ClosedError} what was sent without confirmation may be lost.
    */
@@ -136,9 +139,11 @@ export interface NatsConnection<Raw = unknown> extends MessageConnection {
    * Publishes to a JetStream stream; resolves when the stream has stored the message. The one way to publish in NATS that
    * survives the loss of a server. While no stream listens there it is sent again, see `retry`: a subject that no stream has
    * is known when `timeout` is over, or at once with `retry: "never"`. An abort only stops the waiting once it was sent.
+   * In the counts of the farewell each attempt that ended without an answer is a message of its own.
    *
-   * @throws {PeerError} no stream listens there (503), or the stream refused it: it is not stored.
-   * @throws {TimeoutError | ConnectionLostError | ClosedError} with `outcome`.
+   * @throws {PeerError} no stream listens there (503), or the stream refused it, each time it was sent: it is not stored.
+   * @throws {TimeoutError | ConnectionLostError | ClosedError} with `outcome`. Where an attempt has no answer and a later
+   * one is refused it is `unknown`, and the refusal is the `cause`.
    */
   publishToStream(
     topic: string,

@@ -7,8 +7,12 @@ import {
   tokenAuthenticator,
   usernamePasswordAuthenticator,
 } from "@nats-io/nats-core/internal";
+import { ignoreRejection, isThenable } from "../lifecycle/deferred.ts";
 import { toError } from "../net/thrown.ts";
 import type { ResolvedOptions } from "./options.ts";
+
+/** The caller's authenticator is none: no other server makes up for that. */
+export class AuthenticatorError extends TypeError {}
 
 /** What the official client is given. It writes into its options: they are made for it. */
 export function officialOptions(
@@ -35,13 +39,22 @@ export function officialOptions(
     ...(tls === undefined ? {} : { tls: {} }),
     authenticator: authenticators.map((authenticator) => (nonce?: string) => {
       try {
-        return authenticator(nonce);
+        return made(authenticator(nonce));
       } catch (error) {
         // The client would close the connection for good: this attempt has failed, the next one may have other credentials.
         fail(toError(error));
       }
     }) as Authenticator[],
   };
+}
+
+/** The client does not wait: it would log in without credentials. */
+function made<T>(credentials: T): T {
+  if (!isThenable(credentials)) return credentials;
+  ignoreRejection(credentials);
+  throw new AuthenticatorError(
+    'Cannot use option "authenticator": expected a function that is synchronous and returns credentials, got a promise',
+  );
 }
 
 function authenticatorsOf(auth: ResolvedOptions["auth"]): Authenticator[] {

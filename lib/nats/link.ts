@@ -9,7 +9,7 @@ import type { Step } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
 import { now } from "../lifecycle/timer.ts";
 import type { WheelTimer } from "../lifecycle/wheel.ts";
-import { officialOptions } from "./credentials.ts";
+import { AuthenticatorError, officialOptions } from "./credentials.ts";
 import { failureOf, lossOf, noneOf } from "./failure.ts";
 import { Interests } from "./interests.ts";
 import type { LinkOptions, LinkServer, PongHandler } from "./link_options.ts";
@@ -30,7 +30,7 @@ export class Link {
   /** What it is subscribed to. */
   readonly interests: Interests;
   /** Of the transport in use. */
-  readonly room: Room = new Room();
+  readonly room: Room = new Room(() => this.#patience());
   /** Every connection that came about is counted once more when it ends. */
   readonly counts: Record<keyof Omit<ConnectionCounts, "refused">, number> = {
     opened: 0,
@@ -134,6 +134,7 @@ export class Link {
       } catch (error) {
         if (signal.aborted && Object.is(error, signal.reason)) throw error;
         if (this.#stop.signal.aborted) throw lifecycle.refusal(`connect to ${address}`);
+        if (error instanceof AuthenticatorError) throw error;
         errors.push(error as Error);
       }
     }
@@ -251,7 +252,7 @@ export class Link {
           try {
             await this.protocol.attempt(server, bounded);
           } catch (error) {
-            throw failureOf(error, server.listen, bounded);
+            throw error instanceof AuthenticatorError ? error : failureOf(error, server.listen, bounded);
           }
         },
       );
@@ -339,6 +340,16 @@ export class Link {
     const message =
       `The connection to ${this.server} was lost, and ${attempts} attempts to get it back have failed`;
     handler.terminal(new ConnectionLostError(message, { outcome: "unknown", cause: error }));
+  }
+
+  /** While nothing is read no heartbeat tells that the server is frozen: that it takes nothing does. */
+  #patience(): WheelTimer {
+    const { wheel, options: { heartbeat, missedHeartbeats } } = this.#options;
+    const time = heartbeat * (missedHeartbeats + 1);
+    const onDeadline = (): void => {
+      this.protocol.wire.destroy(new Error(`the server has taken nothing for ${time} ms`));
+    };
+    return wheel.add(time, { onDeadline });
   }
 
   #full(): void {

@@ -1,5 +1,5 @@
 /**
- * A client of NATS, over the official client: `npm install @nats-io/nats-core` (3.4).
+ * A client of NATS, over the official client: `npm install @nats-io/nats-core@3.4`.
  *
  * @example
  * ```ts

@@ -51,7 +51,10 @@ export interface NatsOptions extends AbortOptions {
   readonly window?: number | undefined;
   /** Bytes that may be unconfirmed at a time. @default {8_388_608} */
   readonly windowBytes?: number | undefined;
-  /** Milliseconds between heartbeats; `Infinity` for none. @default {20_000} */
+  /**
+   * Milliseconds between heartbeats; `Infinity` for none: a server that is frozen is not noticed then, and `respond` waits
+   * for it without bound. @default {20_000}
+   */
   readonly heartbeat?: number | undefined;
   /** Heartbeats that may stay unanswered before the server counts as dead. @default {2} */
   readonly missedHeartbeats?: number | undefined;
@@ -72,7 +75,7 @@ export interface NatsOptions extends AbortOptions {
   readonly network?: Network | undefined;
 }
 
-/** Makes credentials; what it throws fails the attempt to connect. */
+/** Makes credentials, at once: a promise is a TypeError. What it throws fails the attempt to connect. */
 export type NatsAuthenticator = (nonce?: string) => object | void;
 
 /** TLS settings of a NATS client; PEM texts. */

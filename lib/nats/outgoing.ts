@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { MessageTooLargeError, type PeerError, UnsupportedError } from "../errors.ts";
+import { ConnectionLostError, MessageTooLargeError, type PeerError, UnsupportedError } from "../errors.ts";
 import type { MessageData, PublishOptions } from "../messaging/connection.ts";
 import type { Message } from "../messaging/message.ts";
 import { show } from "../messaging/show.ts";
@@ -28,6 +28,10 @@ export class Outgoing implements Frame {
   reply: string | undefined = undefined;
   /** How often it was put into a wire. */
   writes = 0;
+  /** The number that it was written under last. */
+  seq = 0;
+  /** Writes that were answered, with yes or no. */
+  answers = 0;
 
   /**
    * @throws {TypeError} it cannot be sent.
@@ -89,6 +93,14 @@ export class Outgoing implements Frame {
     throw new MessageTooLargeError(message, { size, limit });
   }
 
+  /** How it ends with a refusal: where a write has no answer, the server may have taken it nevertheless. */
+  verdict(refusal: Error): Error {
+    if (this.writes === this.answers) return refusal;
+    const message =
+      `Cannot ${this.what}: it was sent before and got no answer, and then it was refused: ${refusal.message}`;
+    return new ConnectionLostError(message, { outcome: "unknown", cause: refusal });
+  }
+
   /** What a reply says that is no success; undefined for one. Nobody was there to reply: undefined. */
   judge?(reply: Message | undefined): PeerError | undefined;
 
@@ -97,5 +109,14 @@ export class Outgoing implements Frame {
     if (this.data instanceof Uint8Array && (again || !this.written)) {
       this.data = Uint8Array.prototype.slice.call(this.data);
     }
+  }
+}
+
+/** The server that we are connected to now may take less than the one before. */
+export function checkAgain(outgoing: Outgoing, limits: ServerLimits): void {
+  try {
+    outgoing.check(limits);
+  } catch (error) {
+    throw outgoing.verdict(error as Error);
   }
 }

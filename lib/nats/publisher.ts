@@ -19,7 +19,7 @@ import { Confirmations } from "./confirmations.ts";
 import { denialOf } from "./failure.ts";
 import type { Link } from "./link.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { Outgoing } from "./outgoing.ts";
+import { checkAgain, Outgoing } from "./outgoing.ts";
 import { refuseAll, Requests } from "./requests.ts";
 
 /** All exchanges of a publisher, as far as their state goes. */
@@ -44,7 +44,7 @@ export class Publisher {
   /** Lost messages that a flush has told of. */
   #told = 0;
   /** Denials that are still to come for messages that were refused with the first, by subject. */
-  readonly #refused: Map<string, number> = new Map();
+  readonly #refused: Map<string, { left: number }> = new Map();
 
   constructor(options: ResolvedOptions, wheel: TimerWheel, lifecycle: Lifecycle, link: () => Link) {
     this.#options = options;
@@ -55,6 +55,7 @@ export class Publisher {
       window: options.window,
       nextSeq: () => ++this.#seq,
       describe: ({ what }) => what,
+      explain: (error, outgoing) => outgoing.verdict(error),
       write: (seq, outgoing) => this.#write(seq, outgoing),
     });
     let pings = 0;
@@ -140,20 +141,26 @@ export class Publisher {
 
   async flush(options: OperationOptions): Promise<void> {
     const submit = resolveOperation(options, 20_000);
-    const { lost } = this.#confirmations.unconfirmed;
-    const since = lost - this.#told;
-    if (since > 0 && !this.#stopped && submit.signal?.aborted !== true) {
-      this.#told = lost;
-      const message = `Cannot flush: ${since} unconfirmed messages were lost with an earlier connection`;
-      throw new ConnectionLostError(message, { outcome: "unknown" });
+    const { unconfirmed } = this.#confirmations;
+    const { lost } = unconfirmed;
+    if (lost > this.#told && !this.#stopped && submit.signal?.aborted !== true) {
+      throw this.#tell(lost - this.#told);
     }
     try {
       await this.#pings.submit("flush", submit);
     } catch (error) {
       // This is how its caller learns of what was lost together with it.
-      if (error instanceof ConnectionLostError) this.#told = this.#confirmations.unconfirmed.lost;
+      if (error instanceof ConnectionLostError) this.#told = unconfirmed.lost;
       throw error;
     }
+    // The PING has waited, and was written to the connection behind the one that they were lost with.
+    if (unconfirmed.lost > lost) throw this.#tell(unconfirmed.lost - lost);
+  }
+
+  #tell(count: number): ConnectionLostError {
+    this.#told = this.#confirmations.unconfirmed.lost;
+    const message = `Cannot flush: ${count} unconfirmed messages were lost with an earlier connection`;
+    return new ConnectionLostError(message, { outcome: "unknown" });
   }
 
   async ping(options: OperationOptions): Promise<number> {
@@ -169,7 +176,8 @@ export class Publisher {
     this.#writable = true;
     // One PING confirms what was written in a tick, and goes with it.
     this.#link().wire.onTick = () => this.#confirmations.ask();
-    for (const exchange of this.#exchanges) exchange.open(epoch);
+    // What waited may fill the transport at once: then the next goes on waiting.
+    for (const exchange of this.#exchanges) exchange.open(epoch, !this.#full);
   }
 
   full(): void {
@@ -200,11 +208,27 @@ export class Publisher {
     const unawaited = this.#confirmations.denied(subject);
     const count = unawaited + refuseAll(this.#publishes, subject, (what) => denialOf(error, what)) +
       this.requests.denied(error);
-    const before = this.#refused.get(subject) ?? 0;
-    const left = before + count - 1;
-    if (left > 0) this.#refused.set(subject, left);
+    const left = (this.#refused.get(subject)?.left ?? 0) + count - 1;
+    if (left > 0) this.#refuse(subject, left, count > 0);
     else this.#refused.delete(subject);
     if (unawaited > 0 || left < 0) this.#lifecycle.fault(denialOf(error, `publish to "${subject}"`));
+  }
+
+  /** So many denials are still to come; behind the answer to a PING that is sent now none of them is. */
+  #refuse(subject: string, left: number, more: boolean): void {
+    const known = this.#refused.get(subject);
+    if (known !== undefined && !more) {
+      known.left = left;
+      return;
+    }
+    const refused = { left };
+    this.#refused.set(subject, refused);
+    this.#link().ping({
+      resolve: () => {
+        if (this.#refused.get(subject) === refused) this.#refused.delete(subject);
+      },
+      reject() {},
+    });
   }
 
   /** Refuses what is new. */
@@ -227,7 +251,7 @@ export class Publisher {
   close(): void {
     this.#stopped = true;
     for (const exchange of this.#exchanges) exchange.close(this.#refusal);
-    this.requests.close(this.#lifecycle.refusal("receive more replies", "unknown"));
+    this.requests.close(this.#refusal);
   }
 
   get operations(): OperationCounts {
@@ -250,12 +274,12 @@ export class Publisher {
     };
   }
 
-  readonly #refusal = (action: string, outcome: SendOutcome): unknown =>
+  readonly #refusal = (action: string, outcome: SendOutcome): Error =>
     this.#lifecycle.refusal(action, outcome);
 
   #write(seq: number, outgoing: Outgoing): void {
-    // The server that we are connected to now may take less than the one before.
-    outgoing.check(this.#link());
+    checkAgain(outgoing, this.#link());
+    outgoing.seq = seq;
     this.#confirmations.written(seq, this.#put(outgoing));
     this.#regulate();
   }

@@ -14,8 +14,9 @@ export interface ReplyRoad {
 }
 
 /**
- * Writes a reply; when the transport is full, waits until it has room. It must not wait for what the server says, as
- * publish does for its window: whoever replies may be what reading waits for.
+ * Writes a reply; when the transport is full, waits until it has room, or until the connection counts as lost because the
+ * server takes nothing. It must not wait for what the server says, as publish does for its window: whoever replies may be
+ * what reading waits for.
  */
 export function reply(
   road: ReplyRoad,

@@ -51,11 +51,12 @@ interface Limits {
 
 /** The replies to one request. By hand: `return()` of a generator waits behind a pending `next()`. */
 class Replies implements AsyncIterableIterator<Message>, Gatherer {
-  readonly topic: string;
+  readonly outgoing: Outgoing;
   readonly #limits: Limits;
   readonly #wheel: TimerWheel;
   readonly #held: DeliveredMessage[] = [];
   #heldBytes = 0;
+  readonly #signal: AbortSignal | undefined;
   readonly #stop = new AbortController();
   #left: number;
   #waiting: Deferred<IteratorResult<Message>> | undefined = undefined;
@@ -68,12 +69,13 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
 
   constructor(request: ManyRequest, limits: Limits) {
     const { data, maxPayload, options, publisher, topic, wheel } = request;
-    this.topic = topic;
+    const outgoing = new Outgoing("request answers of", topic, data, options, maxPayload);
+    const { signal } = options;
+    this.outgoing = outgoing;
+    this.#signal = signal;
     this.#limits = limits;
     this.#wheel = wheel;
     this.#left = limits.count;
-    const outgoing = new Outgoing("request answers of", topic, data, options, maxPayload);
-    const { signal } = options;
     if (signal?.aborted === true) {
       this.#end({ reason: signal.reason });
       return;
@@ -85,7 +87,7 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
       return;
     }
     if (signal !== undefined) this.#link = onAbort(signal, (reason) => this.#end({ reason }));
-    this.#timer = wheel.add(limits.timeout, { onDeadline: () => this.#expired(outgoing) });
+    this.#timer = wheel.add(limits.timeout, { onDeadline: () => this.#expired() });
     const { reply, leave } = publisher.requests.gather(this);
     this.#leave = leave;
     outgoing.reply = reply;
@@ -156,16 +158,20 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
 
   #overflow(): OverflowError {
     const text = this.#held.length < capacity ? `${capacityBytes} bytes` : `${capacity} replies`;
-    return new OverflowError(`Cannot hold more than ${text} of "${this.topic}": the loop is slower`, {
-      capacity: this.#held.length < capacity ? capacityBytes : capacity,
-    });
+    return new OverflowError(
+      `Cannot hold more than ${text} of "${this.outgoing.topic}": the loop is slower`,
+      {
+        capacity: this.#held.length < capacity ? capacityBytes : capacity,
+      },
+    );
   }
 
   /** No answer is an answer, unless nobody was asked. */
-  #expired(outgoing: Outgoing): void {
-    if (outgoing.written) return this.#end(undefined);
+  #expired(): void {
+    const { what, written } = this.outgoing;
+    if (written) return this.#end(undefined);
     const { timeout } = this.#limits;
-    const message = `Cannot request answers of "${this.topic}": it could not be sent within ${timeout} ms`;
+    const message = `Cannot ${what}: it could not be sent within ${timeout} ms`;
     this.fail(new TimeoutError(message, { timeout, outcome: "not-sent" }));
   }
 
@@ -177,7 +183,8 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
     this.#stallTimer?.cancel();
     this.#link?.unlink();
     this.#leave?.();
-    this.#stop.abort();
+    // What is with the server has its own end there: it is confirmed, refused or lost.
+    if (this.#signal?.aborted === true || !this.outgoing.written) this.#stop.abort();
     this.#serve();
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Msg, PermissionViolationError, SubscriptionImpl } from "@nats-io/nats-core/internal";
-import { PeerError } from "../errors.ts";
+import { ConnectionLostError, PeerError, type SendOutcome } from "../errors.ts";
 import { Exchange } from "../flow/exchange.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import type { TimerWheel } from "../lifecycle/wheel.ts";
@@ -9,11 +9,11 @@ import { denialOf, noResponders } from "./failure.ts";
 import type { Link } from "./link.ts";
 import { IncomingMessage, saysNoResponders } from "./message.ts";
 import type { ResolvedOptions } from "./options.ts";
-import type { Outgoing } from "./outgoing.ts";
+import { checkAgain, type Outgoing } from "./outgoing.ts";
 
 /** Whoever waits for the replies of many. */
 export interface Gatherer {
-  readonly topic: string;
+  readonly outgoing: Outgoing;
   reply(message: DeliveredMessage): void;
   fail(error: unknown): void;
 }
@@ -42,11 +42,12 @@ export class Requests {
       nextSeq: () => ++seq,
       describe: ({ what }) => what,
       write: (number, outgoing) => {
-        outgoing.check(link());
+        checkAgain(outgoing, link());
         this.#listen();
         const { writer, outbox } = link().wire;
         outgoing.reply = this.#inbox + (outgoing.judge === undefined ? "" : judged) + number;
         outgoing.writes++;
+        outgoing.seq = number;
         writer.publish(outgoing);
         outbox.touch();
       },
@@ -74,8 +75,14 @@ export class Requests {
     return this.#idle.promise;
   }
 
+  /** Who has not asked yet goes on waiting. */
   lost(cause: unknown): void {
-    this.close(cause);
+    for (const gatherer of [...this.#gatherers.values()]) {
+      const { what, written } = gatherer.outgoing;
+      if (!written) continue;
+      const message = `Cannot ${what}: the connection was lost`;
+      gatherer.fail(new ConnectionLostError(message, { outcome: "unknown", cause }));
+    }
   }
 
   /** The user may not publish there. Returns how many requests that has ended. */
@@ -83,9 +90,12 @@ export class Requests {
     return this.#refuseAll(error, error.subject);
   }
 
-  /** Whoever still gathers gets this. */
-  close(error: unknown): void {
-    for (const gatherer of [...this.#gatherers.values()]) gatherer.fail(error);
+  /** Whoever still gathers gets a refusal. */
+  close(refusal: (action: string, outcome: SendOutcome) => unknown): void {
+    for (const gatherer of [...this.#gatherers.values()]) {
+      const { what, written } = gatherer.outgoing;
+      gatherer.fail(refusal(what, written ? "unknown" : "not-sent"));
+    }
   }
 
   /** Subscribed with the first request: a user who never asks needs no right to. */
@@ -110,7 +120,7 @@ export class Requests {
     if (token.startsWith("m")) {
       const gatherer = this.#gatherers.get(token);
       if (nobody && this.#patient) return;
-      if (nobody) gatherer?.fail(nobodyAnswers(gatherer.topic));
+      if (nobody) gatherer?.fail(nobodyAnswers(gatherer.outgoing.topic));
       else gatherer?.reply(messageOf(message));
       return;
     }
@@ -122,9 +132,13 @@ export class Requests {
 
   /** A reply that may be a refusal: whoever asked knows. */
   #judge(seq: number, reply: Message | undefined): void {
-    const error = this.#asked(seq)?.judge?.(reply);
+    const asked = this.#asked(seq);
+    const error = asked?.judge?.(reply);
     if (error !== undefined) this.exchange.refuse(seq, error);
     else if (reply !== undefined) this.exchange.settle(seq, reply);
+    // Too late for the attempt that it answers, it is what the next one waits for.
+    const late = asked !== undefined && asked.seq !== seq;
+    if (late && error === undefined && reply !== undefined) this.exchange.settle(asked.seq, reply);
   }
 
   /** Only whoever asked gets to know. */
@@ -132,9 +146,11 @@ export class Requests {
     const errorOf = (what: string): PeerError =>
       new PeerError(`Cannot ${what}: ${cause.message}`, { status: 0, cause });
     const gatherer = this.#gatherers.get(token);
-    if (gatherer !== undefined) return gatherer.fail(errorOf(`request answers of "${gatherer.topic}"`));
+    if (gatherer !== undefined) return gatherer.fail(errorOf(gatherer.outgoing.what));
     const seq = seqOf(token);
-    this.exchange.refuse(seq, errorOf(this.#asked(seq)?.what ?? ""));
+    const asked = this.#asked(seq);
+    if (asked !== undefined) asked.answers++;
+    this.exchange.refuse(seq, errorOf(asked?.what ?? ""));
   }
 
   /** A request, by its number. */
@@ -158,8 +174,8 @@ export class Requests {
     const errorOf = (what: string): PeerError => denialOf(error, what);
     const count = refuseAll(this.exchange, subject, errorOf);
     for (const gatherer of [...this.#gatherers.values()]) {
-      const { topic } = gatherer;
-      if (subject === undefined || topic === subject) gatherer.fail(errorOf(`request answers of "${topic}"`));
+      const { topic, what } = gatherer.outgoing;
+      if (subject === undefined || topic === subject) gatherer.fail(errorOf(what));
     }
     return count;
   }
@@ -181,8 +197,12 @@ export function refuseAll<T>(
   errorOf: (what: string) => PeerError,
 ): number {
   const refused: [number, string][] = [];
-  exchange.find(0, ({ topic, what }, seq) => {
-    if (subject === undefined || topic === subject) refused.push([seq, what]);
+  exchange.find(0, (outgoing, seq) => {
+    const { topic, what } = outgoing;
+    if (subject !== undefined && topic !== subject) return false;
+    refused.push([seq, what]);
+    // An earlier write of it is not what the server speaks of.
+    if (outgoing.seq === seq) outgoing.answers++;
     return false;
   });
   for (const [seq, what] of refused) exchange.refuse(seq, errorOf(what));

@@ -1,5 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { ClosedError, ConnectionLostError, PeerError, TimeoutError } from "../errors.ts";
+import {
+  ClosedError,
+  ConnectionLostError,
+  MessageTooLargeError,
+  PeerError,
+  TimeoutError,
+  UnsupportedError,
+} from "../errors.ts";
 import { now } from "../lifecycle/timer.ts";
 import type { MessageData } from "../messaging/connection.ts";
 import type { Message } from "../messaging/message.ts";
@@ -35,33 +42,32 @@ export async function publishToStream(
       await publisher.ask(outgoing, { signal, offline, timeout: share });
       return outgoing.receipt!;
     } catch (error) {
-      const again = error instanceof TimeoutError ||
-        error instanceof ConnectionLostError && error.outcome === "unknown";
-      if (!again || retry !== "unknown" || signal?.aborted === true) {
-        throw before ? uncertain(error) : error;
-      }
+      if (signal?.aborted === true) throw signal.reason;
+      // The answer to an earlier attempt.
+      if (outgoing.receipt !== undefined) return outgoing.receipt;
+      if (retry !== "unknown" || !mayRepeat(error)) throw before ? outgoing.uncertain(error) : error;
       if (now() >= deadline) throw outgoing.late(timeout, error);
     }
   }
 }
 
-/** It was not sent this time, and it was before. */
-function uncertain(error: unknown): unknown {
-  if (error instanceof ConnectionLostError && error.outcome === "not-sent") {
-    return new ConnectionLostError(error.message, { outcome: "unknown", cause: error.cause });
-  }
-  if (error instanceof ClosedError && error.outcome === "not-sent") {
-    return new ClosedError(error.message, { state: error.state, outcome: "unknown", cause: error.cause });
-  }
-  return error;
+/** This attempt is over, and no word about the message. */
+function mayRepeat(error: unknown): boolean {
+  if (error instanceof TimeoutError) return true;
+  // Refused on the way, after one that has no answer: that is final.
+  const refused = error instanceof ConnectionLostError && isRefusal(error.cause);
+  return error instanceof ConnectionLostError && error.outcome === "unknown" && !refused;
+}
+
+function isRefusal(error: unknown): error is Error {
+  return error instanceof PeerError || error instanceof MessageTooLargeError ||
+    error instanceof UnsupportedError;
 }
 
 /** A message on its way to a stream. */
 class StreamMessage extends Outgoing {
   receipt: NatsStreamReceipt | undefined = undefined;
   readonly #retry: boolean;
-  /** Writes that were answered. */
-  #answers = 0;
   #refusal: PeerError | undefined = undefined;
 
   constructor(topic: string, data: MessageData, options: NatsStreamPublishOptions, maxPayload: number) {
@@ -76,16 +82,29 @@ class StreamMessage extends Outgoing {
   }
 
   override judge(reply: Message | undefined): PeerError | undefined {
-    this.#answers++;
-    return this.#refusal = reply === undefined
+    this.answers++;
+    const refusal = reply === undefined
       ? this.#refuse(noResponders, "no stream listens there", true)
       : this.#read(reply);
+    return this.#refusal = refusal;
+  }
+
+  /** It was sent before: what this attempt has ended with is not all there is to know. */
+  uncertain(error: unknown): unknown {
+    if (isRefusal(error)) return this.verdict(error);
+    if (error instanceof ConnectionLostError && error.outcome === "not-sent") {
+      return new ConnectionLostError(error.message, { outcome: "unknown", cause: error.cause });
+    }
+    if (error instanceof ClosedError && error.outcome === "not-sent") {
+      return new ClosedError(error.message, { state: error.state, outcome: "unknown", cause: error.cause });
+    }
+    return error;
   }
 
   /** Its time is over. */
   late(timeout: number, cause: unknown): Error {
     // Each time it was sent it was refused: it is stored nowhere, and the last refusal says why.
-    if (this.#refusal !== undefined && this.#answers === this.writes) return this.#refusal;
+    if (this.#refusal !== undefined && this.answers === this.writes) return this.#refusal;
     const outcome = this.written ? "unknown" : "not-sent";
     return new TimeoutError(`Cannot ${this.what}: no acknowledgement within ${timeout} ms`, {
       timeout,
@@ -109,7 +128,7 @@ class StreamMessage extends Outgoing {
     if (typeof stream !== "string" || typeof seq !== "number") {
       return this.#refuse(0, "the answer is none of a stream");
     }
-    this.receipt = { stream, seq, duplicate };
+    this.receipt ??= { stream, seq, duplicate };
     return undefined;
   }
 
@@ -117,7 +136,8 @@ class StreamMessage extends Outgoing {
     return new PeerError(`Cannot ${this.what}: ${description}`, {
       status,
       description,
-      transient: passing && this.#retry,
+      // Where an earlier attempt is stored, that is the answer.
+      transient: passing && this.#retry && this.receipt === undefined,
     });
   }
 }

@@ -36,6 +36,8 @@ export class Subscriber implements SubscriptionPeer {
   /** The server does not allow it: told while it is being made, and afterwards. */
   #denial: PeerError | undefined = undefined;
   #confirmed = false;
+  /** Reading is to stop. */
+  #paused = false;
 
   constructor(options: SubscriberOptions) {
     const { buffer, link, parent, topics } = options;
@@ -71,6 +73,7 @@ export class Subscriber implements SubscriptionPeer {
         })
       );
       await this.#confirm(signal);
+      if (this.#paused) this.pause();
       if (this.#own) this.#link.announce();
       else this.lifecycle.opened();
     } catch (error) {
@@ -80,11 +83,14 @@ export class Subscriber implements SubscriptionPeer {
     }
   }
 
+  /** Before the server's word is here it is remembered: who reads nothing would wait for it in vain. */
   pause(): void {
-    if (this.#own) this.#link.pause();
+    this.#paused = true;
+    if (this.#own && this.#confirmed) this.#link.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     if (this.#own) this.#link.resume();
   }
 

@@ -106,7 +106,11 @@ export class Desk<T extends Endpoint> implements Lender<T>, RosterHost, WaitingH
 
   /** No lease is good for anything any longer. */
   revoke(): void {
-    for (const lease of this.#leases) lease.revoke();
+    for (const lease of this.#leases) {
+      lease.revoke();
+      lease.holder.leases.delete(lease);
+      lease.holder.exclusive = false;
+    }
     this.counts.released += this.#leases.size;
     this.#leases.clear();
   }

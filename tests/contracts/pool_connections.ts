@@ -1,5 +1,6 @@
 import type { MessageConnection } from "../../lib/messaging/mod.ts";
 import type { Network, Transport } from "../../lib/net/mod.ts";
+import { until } from "../support/until.ts";
 import type { ColdNetwork } from "./cold_network.ts";
 import type { AnyMember, OpenMember, PoolWorld } from "./pool_kit.ts";
 
@@ -67,13 +68,14 @@ export function connectionWorld(network: ColdNetwork, server: PoolServer): PoolW
       const publisher = await server.connect(server.url, { network, reconnect: false });
       others.push(publisher);
       own.get(member)!.mute = true;
-      ended.push((async () => {
-        while (publisher.state === "open" && subscription.state === "open") {
-          await publisher.publish("deliveries", "still here").catch(() => {});
-          await new Promise((resolve) => setTimeout(resolve, 5));
-        }
-        await publisher.goodbye();
-      })());
+      const publishing = until(async () => {
+        if (publisher.state !== "open" || subscription.state !== "open") return true;
+        await publisher.publish("deliveries", "still here", { timeout: 1_000 }).catch(() => {});
+        return false;
+      }, { timeout: 60_000, what: "the end of the subscription" }).finally(() => publisher.goodbye());
+      // Told at the end.
+      publishing.catch(() => {});
+      ended.push(publishing);
       return { received: () => received };
     },
     leave: () => server.leave([...own.keys()]),

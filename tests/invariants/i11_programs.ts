@@ -11,6 +11,7 @@ export const prelude: string = `
   import { serve } from "gracewire/server";
   import { ca, cert, key } from "./support/certificate.ts";
   import { startFakeNats } from "./nats/server.ts";
+  import { until } from "./support/until.ts";
   import process from "node:process";
   const say = (text) => console.log(text);
   // Bun lists nothing.
@@ -68,7 +69,7 @@ const served = (options: string, more: string): string => `
   const server = await serve(echo, { network, ${options} });
   const peer = await dial(network, server, ${more});
   peer.write(new TextEncoder().encode("echo"));
-  while (server.inspect().connections[0]?.bytesOut !== 4) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until(() => server.inspect().connections[0]?.bytesOut === 4, { timeout: 20_000 });
   await farewell(server.goodbye());
   await peer.closed;
 `;
@@ -197,7 +198,7 @@ export const programs: Readonly<Record<string, readonly [body: string, ...lines:
      const lease = await pool.acquire({ mode: "exclusive" });
      server.late = "hello";
      const waiting = Promise.allSettled([1, 2].map(() => pool.acquire({ mode: "exclusive" })));
-     while (server.asked === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+     await until(() => server.asked !== 0, { timeout: 20_000 });
      const ending = pool.goodbye({ signal: AbortSignal.abort("enough") });
      say((await waiting).map(({ reason }) => reason.code).join());
      await farewell(gone(ending));
@@ -211,7 +212,7 @@ export const programs: Readonly<Record<string, readonly [body: string, ...lines:
      await server.close();
      const pool = createPool({ open: (signal) => connectNats(server.url, { signal }) });
      const waiting = pool.acquire().catch(({ code }) => code);
-     while (pool.inspect().failures < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+     await until(() => pool.inspect().failures >= 2, { timeout: 20_000 });
      const ending = pool.goodbye();
      say(await waiting);
      await farewell(ending);`,
@@ -250,7 +251,7 @@ export const programs: Readonly<Record<string, readonly [body: string, ...lines:
        connect("eventmesh" + place, { signal: abort.signal }),
        connect("eventmesh+tls" + place, { signal: abort.signal, tls: { ca } }),
      ]);
-     while (accepted.length < 4) await new Promise((resolve) => setTimeout(resolve, 1));
+     await until(() => accepted.length >= 4, { timeout: 20_000 });
      abort.abort("enough");
      say((await connects).map(({ reason }) => reason.code ?? reason).join());
      await listener.close();

@@ -10,6 +10,8 @@ const request = ["tests/nats/request.test.ts"];
 const denied = ["tests/nats/denied.test.ts"];
 const loss = ["tests/nats/loss.test.ts"];
 const stream = ["tests/nats/stream.test.ts"];
+const doubt = ["tests/nats/doubt.test.ts"];
+const room = ["tests/nats/room.test.ts"];
 const wire = ["tests/nats/wire.test.ts"];
 
 /** @type {import("./run/lists.mjs").Mutant[]} */
@@ -95,7 +97,7 @@ export default [
   {
     name: "a message that may be stored is said to be refused",
     file: "lib/nats/stream.ts",
-    find: "if (this.#refusal !== undefined && this.#answers === this.writes) return this.#refusal;",
+    find: "if (this.#refusal !== undefined && this.answers === this.writes) return this.#refusal;",
     put: "if (this.#refusal !== undefined) return this.#refusal;",
     tests: stream,
   },
@@ -153,8 +155,8 @@ export default [
   {
     name: "a denial that somebody was told of is a fault too",
     file: "lib/nats/publisher.ts",
-    find: "if (left > 0) this.#refused.set(subject, left);",
-    put: "if (left > 1_000) this.#refused.set(subject, left);",
+    find: "if (left > 0) this.#refuse(subject, left, count > 0);",
+    put: "if (left > 1_000) this.#refuse(subject, left, count > 0);",
     tests: denied,
   },
   {
@@ -212,5 +214,89 @@ export default [
     find: "    if (!this.#closed) this.#owner.onTick?.();\n    this.#scheduled = false;",
     put: "    this.#scheduled = false;\n    if (!this.#closed) this.#owner.onTick?.();",
     tests: ["tests/flow/outbox.test.ts"],
+  },
+  {
+    name: "a flush that has waited does not tell of what was lost meanwhile",
+    file: "lib/nats/publisher.ts",
+    find: "if (unconfirmed.lost > lost) throw",
+    put: "if (unconfirmed.lost < lost) throw",
+    tests: room,
+  },
+  {
+    name: "an acknowledgement that is late is no result",
+    file: "lib/nats/stream.ts",
+    find: "if (outgoing.receipt !== undefined) return outgoing.receipt;",
+    put: "",
+    tests: doubt,
+  },
+  {
+    name: "an acknowledgement that is late is waited for all the same",
+    file: "lib/nats/requests.ts",
+    find: "if (late && error === undefined && reply !== undefined)",
+    put: "if (late && error === undefined && reply === undefined)",
+    tests: doubt,
+  },
+  {
+    name: "what is stored is sent again after the next refusal",
+    file: "lib/nats/stream.ts",
+    find: "passing && this.#retry && this.receipt === undefined",
+    put: "passing && this.#retry",
+    tests: doubt,
+  },
+  {
+    name: "a refusal speaks for an earlier write that has no answer",
+    file: "lib/nats/outgoing.ts",
+    find: "if (this.writes === this.answers) return refusal;",
+    put: "if (this.writes > 0) return refusal;",
+    tests: doubt,
+  },
+  {
+    name: "a denial speaks for an earlier publish that has no answer",
+    file: "lib/nats/publisher.ts",
+    find: "      explain: (error, outgoing) => outgoing.verdict(error),\n",
+    put: "",
+    tests: doubt,
+  },
+  {
+    name: "I10: an attempt that ends in the turn of an abort is how it ends",
+    file: "lib/nats/stream.ts",
+    find: "      if (signal?.aborted === true) throw signal.reason;\n",
+    put: "",
+    tests: doubt,
+  },
+  {
+    name: "a question to many that was not sent is lost with a connection",
+    file: "lib/nats/requests.ts",
+    find: "      if (!written) continue;\n",
+    put: "      void written;\n",
+    tests: room,
+  },
+  {
+    name: "a question to many that was not sent may have been",
+    file: "lib/nats/requests.ts",
+    find: 'written ? "unknown" : "not-sent"',
+    put: '"unknown"',
+    tests: room,
+  },
+  {
+    name: "a question to many that has ended is an abort",
+    file: "lib/nats/request_many.ts",
+    find: "if (this.#signal?.aborted === true || !this.outgoing.written) this",
+    put: "this",
+    tests: room,
+  },
+  {
+    name: "denials that do not come swallow those of others",
+    file: "lib/nats/publisher.ts",
+    find: "if (this.#refused.get(subject) === refused) this",
+    put: "if (this.#refused.get(subject) !== refused) this",
+    tests: room,
+  },
+  {
+    name: "a transport that is full when it opens is written to",
+    file: "lib/nats/publisher.ts",
+    find: "exchange.open(epoch, !this.#full)",
+    put: "exchange.open(epoch)",
+    tests: room,
   },
 ];

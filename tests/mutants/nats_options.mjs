@@ -4,6 +4,7 @@
  * @module
  */
 const missing = ["tests/nats/missing.test.ts"];
+const paused = ["tests/nats/paused.test.ts"];
 const nobody = ["tests/nats/nobody.test.ts"];
 const options = ["tests/nats/options.test.ts"];
 
@@ -15,6 +16,83 @@ export default [
     find: "v.pipe(v.instance(Uint8Array), v.transform((bytes) => new Uint8Array(bytes)))",
     put: "v.instance(Uint8Array)",
     tests: options,
+  },
+  {
+    name: "a key that is overwritten while the protocol is loaded reaches the login",
+    file: "lib/connect.ts",
+    find: "  if (value instanceof Uint8Array) return new Uint8Array(value);\n",
+    put: "",
+    tests: options,
+  },
+  {
+    name: "an option that is changed while the protocol is loaded counts",
+    file: "lib/connect.ts",
+    find: "return await protocol.connect(places, given);",
+    put: "return await protocol.connect(places, options);",
+    tests: ["tests/connect.test.ts", ...options],
+  },
+  {
+    name: "a list in the options that is changed while the protocol is loaded counts",
+    file: "lib/connect.ts",
+    find: "  if (Array.isArray(value)) return [...value];\n",
+    put: "",
+    tests: options,
+  },
+  {
+    name: "an object in the options that is changed while the protocol is loaded counts",
+    file: "lib/connect.ts",
+    find: "return nested ? { ...value } : value;",
+    put: "return nested ? value : value;",
+    tests: options,
+  },
+  {
+    name: "an authenticator that returns a promise logs in without credentials",
+    file: "lib/nats/credentials.ts",
+    find: "return made(authenticator(nonce));",
+    put: "return authenticator(nonce);",
+    tests: options,
+  },
+  {
+    name: "the rejection of an authenticator that returns a promise is nobody's",
+    file: "lib/nats/credentials.ts",
+    find: "  ignoreRejection(credentials);\n",
+    put: "",
+    tests: options,
+  },
+  {
+    name: "an authenticator that returns a promise is asked for every server",
+    file: "lib/nats/link.ts",
+    find: "        if (error instanceof AuthenticatorError) throw error;\n",
+    put: "",
+    tests: options,
+  },
+  {
+    name: "a subscription reads nothing before the server's word is here",
+    file: "lib/nats/subscriber.ts",
+    find: "if (this.#own && this.#confirmed) this.#link.pause();",
+    put: "if (this.#own) this.#link.pause();",
+    tests: paused,
+  },
+  {
+    name: "a subscription that was full before the server's word came reads on",
+    file: "lib/nats/subscriber.ts",
+    find: "      if (this.#paused) this.pause();\n",
+    put: "",
+    tests: paused,
+  },
+  {
+    name: "a reply waits without bound for a server that takes nothing",
+    file: "lib/nats/room.ts",
+    find: "    this.#timer ??= this.#watch();\n",
+    put: "",
+    tests: paused,
+  },
+  {
+    name: "a server that takes a reply in time is given up",
+    file: "lib/nats/room.ts",
+    find: "    this.#timer?.cancel();\n",
+    put: "",
+    tests: paused,
   },
   {
     name: "an option of NATS that there is not is ignored",

@@ -193,6 +193,20 @@ export default [
     tests: contract,
   },
   {
+    name: "P10: a member keeps the leases that the end of the pool has taken",
+    file: "lib/pool/desk.ts",
+    find: "      lease.holder.leases.delete(lease);\n",
+    put: "",
+    tests: ["tests/pool/end.test.ts"],
+  },
+  {
+    name: "P10: a member whose lease the end of the pool has taken counts as somebody's",
+    file: "lib/pool/desk.ts",
+    find: "      lease.holder.exclusive = false;\n",
+    put: "",
+    tests: ["tests/pool/end.test.ts"],
+  },
+  {
     name: "P10: leases that the end of the pool takes are never released in its books",
     file: "lib/pool/desk.ts",
     find: "    this.counts.released += this.#leases.size;\n",

@@ -1,7 +1,8 @@
-import { afterEach } from "vitest";
+import { afterEach, onTestFinished } from "vitest";
 import type { EndpointEvent } from "../../lib/lifecycle/mod.ts";
 import { connect, type NatsConnection, type NatsOptions } from "../../lib/nats/mod.ts";
 import { type Counted, memoryNetwork, type Network } from "../../lib/net/mod.ts";
+import { TestClock } from "../support/clock.ts";
 import type { LeakGate } from "../support/leak.ts";
 import { type WatchedNetwork, watchNetwork } from "../support/watch.ts";
 import { type FakeNats, startFakeNats } from "./server.ts";
@@ -44,11 +45,19 @@ export function places(
   };
 }
 
+/** Time that stands still until nothing else is left to do, for the rest of the test. */
+export function virtualClock(): TestClock {
+  const clock = new TestClock({ virtual: true });
+  clock.install();
+  onTestFinished(() => clock.uninstall());
+  return clock;
+}
+
 /** Its events, from now on. */
-export function watch(connection: NatsConnection): EndpointEvent[] {
+export function watch(endpoint: Pick<NatsConnection, "events">): EndpointEvent[] {
   const events: EndpointEvent[] = [];
   void (async () => {
-    for await (const event of connection.events()) events.push(event);
+    for await (const event of endpoint.events()) events.push(event);
   })();
   return events;
 }

@@ -170,7 +170,7 @@ describe("a subscription that reads nothing at the moment", () => {
     await until(() => pings() > before + 5, { what: "heartbeats of the paused connection" });
     const texts: string[] = [];
     for (let i = 0; i < 5; i++) texts.push((await iterator.next()).value!.text());
-    expect(texts.slice(0, 2)).toEqual(["1", "2"]);
-    expect(texts.slice(-2)).toEqual(expect.arrayContaining(["5"]));
+    // The third was on its way when the connection was lost: it is the one that may be missing.
+    expect([["1", "2", "3", "4", "5"], ["1", "2", "4", "5", "6"]]).toContainEqual(texts);
   });
 });

@@ -18,14 +18,17 @@ console.log(error.name, error.code);
 console.log(error.message);
 `;
 
+const client = "node_modules/@nats-io/nats-core";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 describe("the official client", () => {
-  let folder: string;
-  const client = (): string => join(folder, "node_modules/@nats-io/nats-core");
+  /** What each program is a copy of, and where they all are. */
+  let template: string;
+  let top: string;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "gracewire-missing-"));
+    top = await mkdtemp(join(tmpdir(), "gracewire-missing-"));
+    template = join(top, "template");
     await build({
       entryPoints: [join(root, "mod.ts")],
       tsconfig: join(root, "tsconfig.json"),
@@ -35,23 +38,30 @@ describe("the official client", () => {
       external: ["@nats-io/*"],
       // As it is published: in files of its own is what is loaded later.
       splitting: true,
-      outdir: folder,
+      outdir: template,
       outExtension: { ".js": ".mjs" },
       logLevel: "silent",
     });
     // A folder of its own, so that nothing is looked for anywhere else.
-    await mkdir(join(folder, "node_modules"));
+    await mkdir(join(template, "node_modules"));
     // Deno takes what is in there only for what is named here.
     await writeFile(
-      join(folder, "package.json"),
+      join(template, "package.json"),
       JSON.stringify({ dependencies: { "@nats-io/nats-core": "*" } }),
     );
-    await writeFile(join(folder, "main.mjs"), program);
+    await writeFile(join(template, "main.mjs"), program);
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(() => rm(top, { recursive: true, force: true }));
+
+  /** A program that has nothing of what another one has installed. */
+  async function fresh(): Promise<string> {
+    const folder = await mkdtemp(join(top, "program-"));
+    await cp(template, folder, { recursive: true });
+    return folder;
+  }
 
   /** What a program gets that connects. */
-  async function connected(): Promise<readonly string[]> {
+  async function connected(folder: string): Promise<readonly string[]> {
     const args = [...(runtime === "deno" ? ["run", "-A"] : []), join(folder, "main.mjs")];
     const options = { cwd: folder, env: plainEnv(), timeout: 30_000 };
     const { stdout, stderr } = await promisify(execFile)(process.execPath, args, options);
@@ -60,19 +70,21 @@ describe("the official client", () => {
     return lines;
   }
 
-  /** Puts it where the library finds it, under another version. */
-  async function install(version: string | undefined): Promise<void> {
+  /** A program with it where the library finds it, under another version. */
+  async function install(version: string | undefined): Promise<string> {
+    const folder = await fresh();
     for (const name of ["@nats-io/nats-core", "@nats-io/nkeys", "@nats-io/nuid", "tweetnacl"]) {
       const target = join(folder, "node_modules", name);
-      await rm(target, { recursive: true, force: true });
       await cp(join(root, "node_modules", name), target, { recursive: true, dereference: true });
     }
-    const manifest = JSON.parse(await readFile(join(client(), "package.json"), "utf8")) as object;
-    await writeFile(join(client(), "package.json"), JSON.stringify({ ...manifest, version }));
+    const file = join(folder, client, "package.json");
+    const manifest = JSON.parse(await readFile(file, "utf8")) as object;
+    await writeFile(file, JSON.stringify({ ...manifest, version }));
+    return folder;
   }
 
   it("that is missing is named, with how to install it", async () => {
-    const [kind, message] = await connected();
+    const [kind, message] = await connected(await fresh());
     expect(kind).toBe("UnsupportedError ERR_UNSUPPORTED");
     expect(message).toBe(
       "Cannot connect to NATS: its client is missing, npm install @nats-io/nats-core@3.4",
@@ -80,8 +92,7 @@ describe("the official client", () => {
   });
 
   it.each(["3.3.1", "3.40.0", "4.0.0"])("of version %s is refused", async (version) => {
-    await install(version);
-    const [kind, message] = await connected();
+    const [kind, message] = await connected(await install(version));
     expect(kind).toBe("UnsupportedError ERR_UNSUPPORTED");
     expect(message).toBe(
       `Cannot connect to NATS: expected package @nats-io/nats-core 3.4, found version ${version}; npm install @nats-io/nats-core@3.4`,
@@ -89,18 +100,17 @@ describe("the official client", () => {
   });
 
   it("of a later patch is used", async () => {
-    await install("3.4.99");
-    expect((await connected())[0]).toBe("ConnectError ERR_CONNECT");
+    expect((await connected(await install("3.4.99")))[0]).toBe("ConnectError ERR_CONNECT");
   });
 
   it("that does not tell its version is judged by what is in it", async () => {
-    await install(undefined);
-    expect((await connected())[0]).toBe("ConnectError ERR_CONNECT");
-    const file = join(client(), "lib/nats.js");
+    const folder = await install(undefined);
+    expect((await connected(folder))[0]).toBe("ConnectError ERR_CONNECT");
+    const file = join(folder, client, "lib/nats.js");
     const code = await readFile(file, "utf8");
     // As it was before 3.4.
     await writeFile(file, code.replaceAll("[Symbol.asyncDispose]", "asyncDispose"));
-    const [kind, message] = await connected();
+    const [kind, message] = await connected(folder);
     expect(kind).toBe("UnsupportedError ERR_UNSUPPORTED");
     expect(message).toContain("expected package @nats-io/nats-core 3.4, found another version");
   });

@@ -6,6 +6,8 @@ import { resolveOptions } from "../../lib/nats/options.ts";
 import { parseUrls } from "../../lib/nats/url.ts";
 import { memoryNetwork } from "../../lib/net/mod.ts";
 import { leakGate } from "../support/leak.ts";
+import { watchUnhandled } from "../support/unhandled.ts";
+import { turns } from "../support/until.ts";
 import { places, rejection } from "./kit.ts";
 
 const gate = leakGate();
@@ -16,14 +18,18 @@ const file = `-----BEGIN NATS USER JWT-----\nthe.jwt\n------END NATS USER JWT---
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe("the options of connect", () => {
-  it.each([
+  const keys: [string, () => Record<string, Uint8Array | string>][] = [
     ["an nkey", () => ({ nkey: bytesOf(seed) })],
     ["a credentials file", () => ({ creds: bytesOf(file) })],
     ["a key beside a JWT", () => ({ jwt: "the.jwt", nkey: bytesOf(seed) })],
-  ])("may be overwritten once connect was called: %s", async (_what, make) => {
+  ];
+  it.each([
+    ...keys.map(([what, make]) => [what, make, connect] as const),
+    ...keys.map(([what, make]) => [`${what}, by the connect of all protocols`, make, connectAny] as const),
+  ])("may be overwritten once connect was called: %s", async (_what, make, connect) => {
     const { network, server } = await place();
     server.info = { nonce: "abc" };
-    const options: Record<string, Uint8Array | string> = make();
+    const options = make();
     const connecting = connect(server.url, { network, ...options });
     for (const value of Object.values(options)) if (typeof value !== "string") value.fill(0);
     const connection = await connecting;
@@ -34,6 +40,29 @@ describe("the options of connect", () => {
     expect(second!["nkey"]).toBe(first!["nkey"]);
     expect(second!["sig"]).toBe(first!["sig"]);
     await connection.goodbye();
+  });
+
+  it("are the caller's again once the connect of all protocols was called", async () => {
+    const { network, server } = await place();
+    server.admits = ({ user }) => user === "me";
+    const given = { network, authenticator: [() => ({ user: "me" })], reconnect: { min: 5 }, name: "before" };
+    const urls = [server.url as `nats${string}`];
+    const connecting = connectAny(urls, given);
+    given.authenticator.length = 0;
+    given.reconnect.min = given.network = "no more" as never;
+    given.name = "after";
+    urls[0] = "nats://127.0.0.1:1";
+    const connection = await connecting;
+    expect(server.sessions[0]!.connect).toMatchObject({ user: "me", name: "before" });
+    await connection.goodbye();
+  });
+
+  it("of TLS too: an authority that is changed later", async () => {
+    const { network, server } = await place();
+    const tls: { ca: string } = { ca: "an authority" };
+    const refused = rejection(connectAny(server.url as `nats${string}`, { network, tls }));
+    tls.ca = 5 as never;
+    expect((await refused as Error).message).toContain("TLS is asked for");
   });
 
   it("are copied, lists and objects in them too", () => {
@@ -88,6 +117,27 @@ describe("the options of connect", () => {
     const error = await rejection(connect("nats://h", { tls } as unknown as NatsOptions)) as Error;
     expect(error).toBeInstanceOf(TypeError);
     expect(error.message).toBe(message);
+  });
+});
+
+describe("an authenticator that returns a promise", () => {
+  it.each([
+    ["of credentials", () => Promise.resolve({ user: "me" })],
+    ["that rejects", () => Promise.reject(new Error("no key"))],
+  ])("is a TypeError, and nobody logs in without credentials: %s", async (_what, authenticator) => {
+    const { network, server } = await place();
+    const unhandled = watchUnhandled();
+    for (const urls of [server.url, [server.url, "nats://127.0.0.1:1"]]) {
+      const error = await rejection(connect(urls, { network, authenticator: [authenticator] })) as Error;
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error.message).toBe(
+        'Cannot use option "authenticator": expected a function that is synchronous and returns credentials, got a promise',
+      );
+    }
+    await turns(2);
+    expect(server.sessions.map(({ connect }) => connect)).toEqual([undefined, undefined]);
+    unhandled.end();
+    expect(unhandled.errors).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Transport } from "../../lib/net/mod.ts";
-import type { FakeNats } from "./server.ts";
+import type { FakeNats, Late } from "./server.ts";
 
 /** One subscription of a client. */
 interface Interest {
@@ -138,7 +138,12 @@ export class FakeSession {
 
   #ping(): void {
     const hello = this.commands.filter((line) => line === "PING").length === 1;
-    const what = hello ? "hello" : this.#subscribed ? "subscribe" : this.#published ? "publish" : "ping";
+    const before: Late[] = hello ? ["hello"] : [];
+    if (!hello && this.#subscribed) before.push("subscribe");
+    if (!hello && this.#published) before.push("publish");
+    if (before.length === 0) before.push("ping");
+    // It answers all of them at once: whoever is late with one of them is late with the answer.
+    const what = before.find((kind) => kind === this.#server.late) ?? before[0];
     this.#subscribed = this.#published = false;
     this.#server.inTime(this, what, () => {
       if (hello && !this.#server.admits(this.connect ?? {})) {
