@@ -11,7 +11,7 @@ export interface Envelope {
 }
 
 /** What a CloudEvent must have beside its data. */
-const attributes = ["specversion", "id", "source", "type", "subject"] as const;
+export const attributes: readonly string[] = ["specversion", "id", "source", "type", "subject"];
 
 /** Members of a CloudEvent that are neither attributes nor extensions, and attributes that need not be there. */
 const others: ReadonlySet<string> = new Set([

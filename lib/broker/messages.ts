@@ -1,4 +1,11 @@
-import { type EventProtocol, type Packet, peekTopic, withProperties } from "../eventmesh/wire/mod.ts";
+import {
+  CORRELATION_ID,
+  type EventProtocol,
+  type Packet,
+  peekTopic,
+  REPLY_TO,
+  withProperties,
+} from "../eventmesh/wire/mod.ts";
 import type { Blocks } from "./blocks.ts";
 import { propertyOf, readEnvelope } from "./envelope.ts";
 import { enclosed } from "./extras.ts";
@@ -8,8 +15,6 @@ import type { Selection } from "./selection.ts";
 import type { Session } from "./session.ts";
 import { MAX_TOPIC } from "./subscriber.ts";
 
-/** Property that a reply brings back from its request. */
-const correlation = "correlation99id";
 /** Property that names the cluster of a request that names none. */
 const defaultCluster = "gracewire";
 /** The longest that a request may wait, in milliseconds: what a timer can. */
@@ -46,7 +51,7 @@ export function respond(session: Session, packet: Packet): void {
   const { name } = protocol;
   const plain = name !== undefined && reader.read(name, packet.source, packet.bodyStart, packet.bodyEnd);
   if (plain && packet.bodyLength <= settings.maxMessageSize) {
-    const number = reader.numberOf(correlation, core.requests.prefix);
+    const number = reader.numberOf(CORRELATION_ID, core.requests.prefix);
     if (number > 0) {
       core.requests.answer(number, { protocol: name, body: packet.body });
       return;
@@ -58,11 +63,11 @@ export function respond(session: Session, packet: Packet): void {
     ? protocol.refusal
     : readEnvelope(name, packet.body);
   const known = envelope === undefined
-    ? reader.property(correlation)
+    ? reader.property(CORRELATION_ID)
     : typeof envelope === "string"
     ? undefined
-    : propertyOf(envelope, correlation);
-  const id = known ?? packet.property(correlation);
+    : propertyOf(envelope, CORRELATION_ID);
+  const id = known ?? packet.property(CORRELATION_ID);
   if (id === undefined) {
     core.ledger.strayReplies++;
     return;
@@ -184,7 +189,7 @@ class Question implements RequestOptions {
     const ttl = String(this.#given);
     const cluster = this.#cluster;
     if (this.#body === undefined) return reader.withProperties(id, address, ttl, cluster, blocks);
-    const properties = { [correlation]: id, reply99to99client: address, ttl, cluster };
+    const properties = { [CORRELATION_ID]: id, [REPLY_TO]: address, ttl, cluster };
     return withProperties(this.protocol, this.#body, properties);
   }
 }

@@ -1,30 +1,26 @@
-import type { EventProtocol } from "../eventmesh/wire/mod.ts";
+import { BACKSLASH, CLOSE, COMMA, OPEN, QUOTE } from "../eventmesh/wire/ascii.ts";
+import { CORRELATION_ID, type EventProtocol, REPLY_TO } from "../eventmesh/wire/mod.ts";
 import { decodeText } from "../eventmesh/wire/text.ts";
 import type { Blocks } from "./blocks.ts";
 import { type Words, words } from "../eventmesh/wire/words.ts";
+import { attributes } from "./envelope.ts";
 import { equals, Names } from "./names.ts";
 import { JsonSyntax } from "./syntax.ts";
 
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
+/** A property that an {@linkcode EnvelopeReader} finds. */
+export type LookedProperty = typeof CORRELATION_ID | typeof REPLY_TO | "ttl" | "cluster";
 
 /** Properties that the broker looks at, or replaces in requests. */
-const looked = ["correlation99id", "reply99to99client", "ttl", "cluster"] as const;
-
-/** A property that an {@linkcode EnvelopeReader} finds. */
-export type LookedProperty = typeof looked[number];
+const looked: readonly LookedProperty[] = [CORRELATION_ID, REPLY_TO, "ttl", "cluster"];
 
 /** What a byte is in a name: 0 for letters and digits of a property, 1 for what may stand in others, 2 for all else. */
 const kinds = new Uint8Array(256).fill(1, 0x20, 0x7f).fill(0, 0x30, 0x3a).fill(0, 0x61, 0x7b);
 kinds.fill(2, 0, 0x20).fill(2, 0x7f);
-kinds[QUOTE] = kinds[0x5c] = 2;
+kinds[QUOTE] = kinds[BACKSLASH] = 2;
 
-const idStart = new TextEncoder().encode('"correlation99id":"');
+const idStart = new TextEncoder().encode(`"${CORRELATION_ID}":"`);
 
-/** The attributes that a CloudEvent must have, and bits for them. */
-const attributes: readonly string[] = ["specversion", "id", "source", "type", "subject"];
+/** Bits for the attributes that a CloudEvent must have. */
 const allAttributes = 0b11111;
 const dataBit = 0b100000;
 
@@ -200,7 +196,7 @@ export class EnvelopeReader {
       this.#address = address;
       this.#ttl = ttl;
       this.#cluster = cluster;
-      const members = JSON.stringify({ reply99to99client: address, ttl, cluster });
+      const members = JSON.stringify({ [REPLY_TO]: address, ttl, cluster });
       this.#tail = new TextEncoder().encode(`",${members.slice(1)}`);
     }
     return this.#tail;

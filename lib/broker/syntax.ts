@@ -1,14 +1,9 @@
+import { BACKSLASH, CLOSE, COLON, COMMA, OPEN, QUOTE, spaceEnd } from "../eventmesh/wire/ascii.ts";
 import { equal, type Words } from "../eventmesh/wire/words.ts";
 
 const NOTHING = new Uint8Array(0);
 const NO_VIEW = new DataView(NOTHING.buffer);
 
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const BACKSLASH = 0x5c;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
 const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 
@@ -54,13 +49,7 @@ export class JsonSyntax {
 
   /** Offset of the first byte from `at` on that is no space. */
   spaceEnd(at: number, end: number): number {
-    const { bytes } = this;
-    while (at < end) {
-      const byte = bytes[at]!;
-      if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) break;
-      at++;
-    }
-    return at;
+    return spaceEnd(this.bytes, at, end);
   }
 
   /** Offset of the quote that ends the string whose first character is at `at`; -1 when it is none. */

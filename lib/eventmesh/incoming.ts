@@ -6,11 +6,13 @@ import { messageIdProperty } from "./outgoing.ts";
 import type { Session } from "./session.ts";
 import {
   type Command,
+  CORRELATION_ID,
   DELIVERY_COUNT,
   type EventProtocol,
   eventProtocol,
   type Packet,
   packetEvent,
+  REPLY_TO,
   replyBody,
   type WireEvent,
 } from "./wire/mod.ts";
@@ -65,7 +67,7 @@ export class IncomingMessage implements MessageSource {
   get wantsReply(): boolean {
     const { properties } = this.#event;
     return this.#command === "REQUEST_TO_CLIENT" &&
-      (properties["correlation99id"] !== undefined || properties["reply99to99client"] !== undefined);
+      (properties[CORRELATION_ID] !== undefined || properties[REPLY_TO] !== undefined);
   }
   get redelivered(): boolean {
     return Number(this.#packet.property(DELIVERY_COUNT) ?? 1) > 1;

@@ -1,11 +1,5 @@
+import { BACKSLASH, CLOSE, COLON, COMMA, OPEN, QUOTE, spaceEnd } from "./ascii.ts";
 import { decodeText } from "./text.ts";
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const BACKSLASH = 0x5c;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
 
 /** What a JSON string cannot hold as it is, and surrogates, which may be lone. */
 // deno-lint-ignore no-control-regex
@@ -119,15 +113,6 @@ export class Members {
     this.malformed = Math.min(at, this.#end);
     return false;
   }
-}
-
-function spaceEnd(bytes: Uint8Array, at: number, end: number): number {
-  while (at < end) {
-    const byte = bytes[at]!;
-    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) break;
-    at++;
-  }
-  return at;
 }
 
 /** Offset of the quote that ends the string whose first character is at `at`; the end when there is none. */

@@ -46,7 +46,7 @@ export {
   SELECTORS,
 } from "./event.ts";
 export { bodyBound, bodyText } from "./event_body.ts";
-export { DELIVERY_COUNT, PUBLISH_WINDOW } from "./extensions.ts";
+export { CORRELATION_ID, DELIVERY_COUNT, PUBLISH_WINDOW, REPLY_TO } from "./extensions.ts";
 export { HEADER_AT, MAX_FRAME, MAX_SEQ, SEQ_DIGITS } from "./limits.ts";
 export { Packet } from "./packet.ts";
 export { isPropertyName, MAX_PROPERTY_NAME, withProperties } from "./properties.ts";

@@ -1,6 +1,5 @@
+import { QUOTE } from "./ascii.ts";
 import { writeText } from "./text.ts";
-
-const QUOTE = 0x22;
 
 /**
  * Writes a text as a JSON string at `at` and returns the offset behind it, or -1 for a text that has to be escaped, or is
