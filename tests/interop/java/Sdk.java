@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -202,6 +203,7 @@ public final class Sdk {
           break;
         case "close":
           client.close();
+          answer.put("beats", !task(client.getSubClient()).isCancelled());
           break;
         default:
           throw new IllegalArgumentException(command.toString());
@@ -218,10 +220,14 @@ public final class Sdk {
 
     /** Does what a connection does every 30 seconds: it looks if it is alive, connects again if not, and beats. */
     private void heartbeat(Object connection) throws Exception {
+      ((Runnable) task(connection)).run();
+      stopClock();
+    }
+
+    private Future<?> task(Object connection) throws Exception {
       Field task = TcpClient.class.getDeclaredField("heartTask");
       task.setAccessible(true);
-      ((Runnable) task.get(connection)).run();
-      stopClock();
+      return (Future<?>) task.get(connection);
     }
 
     /** From now on hearts beat on command only. */

@@ -19,6 +19,8 @@ export interface Answer {
   readonly error?: readonly string[];
   /** The thread of the caller was left interrupted. */
   readonly interrupted: boolean;
+  /** After a close: the connection that receives would still have its next heartbeat. */
+  readonly beats?: boolean;
   /** Milliseconds. */
   readonly ms: number;
   readonly cmd?: string;
