@@ -208,7 +208,19 @@ function liveInterrupt(signal: AbortSignal, harder: AbortSignal): Interrupt {
   };
 }
 
-const kinds = ["state", "phase", "fault", "lost", "retry", "connected", "redirect", "overflow", "farewell"];
+const kinds = [
+  "state",
+  "phase",
+  "fault",
+  "lost",
+  "retry",
+  "connected",
+  "redirect",
+  "leaving",
+  "member",
+  "overflow",
+  "farewell",
+];
 
 function subscribe(onStep: (step: string) => void): () => void {
   const listeners = kinds.map((kind) => {
