@@ -18,7 +18,8 @@ const parameters = ["group", "subsystem", "idc", "env", "path"] as const;
 
 /**
  * Reads the URLs of a list of servers: `eventmesh://[user[:password]@]host[:port][?group=...&subsystem=...&idc=...&env=...
- * &path=...]`, `eventmesh+tls://...` for TLS, `eventmesh+unix:///path` for a unix socket.
+ * &path=...]`, `eventmesh+tls://...` for TLS, `eventmesh+unix:///path` for a unix socket. Who we are is the same for all of
+ * them: what one URL says holds for all, and cannot differ.
  *
  * @throws {TypeError} naming the URL (without its credentials), what is wrong with it and what is wanted.
  */
@@ -27,15 +28,22 @@ export function parseUrls(
   tls: EventMeshOptions["tls"],
 ): { servers: Server[]; agent: Partial<ResolvedAgent> } {
   const parsed = readUrls(urls, schemes).map((url) => parseUrl(url, tls));
-  // Who we are is the same for every server of the list: the first that says it wins.
-  const agent = Object.assign({}, ...parsed.map((one) => one.agent).reverse()) as Partial<ResolvedAgent>;
+  const agent: Record<string, string> = {};
+  for (const one of parsed) {
+    for (const [key, value] of Object.entries(one.agent)) {
+      if ((agent[key] ??= value) === value) continue;
+      throw new TypeError(
+        `Cannot connect: expected the same ${key} for all servers, got that for ${one.server.text} to differ`,
+      );
+    }
+  }
   return { servers: parsed.map((one) => one.server), agent };
 }
 
 function parseUrl(
   { parts, wrong, decode }: ServerUrl,
   tls: EventMeshOptions["tls"],
-): { server: Server; agent: Partial<ResolvedAgent> } {
+): { server: Server; agent: Readonly<Record<string, string>> } {
   const unix = parts.protocol === "eventmesh+unix:";
   const place = parts.pathname === "/" ? "" : parts.pathname;
   // What is behind the host may be the rest of a password that was not encoded: it is not shown.

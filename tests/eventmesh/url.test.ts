@@ -52,13 +52,34 @@ describe("a URL of a server", () => {
     });
   });
 
-  it("of several tells it before the ones behind it", () => {
+  it("of several tells it for all of them", () => {
     const { agent, servers } = parseUrls(
-      ["eventmesh://a?group=one", "eventmesh://b?group=two&idc=FT"],
+      ["eventmesh://a?group=one", "eventmesh://me:secret@b?group=one&idc=FT", "eventmesh://c"],
       undefined,
     );
-    expect(agent).toEqual({ group: "one", idc: "FT" });
-    expect(servers.map(({ text }) => text)).toEqual(["a:10000", "b:10000"]);
+    expect(agent).toEqual({ group: "one", idc: "FT", username: "me", password: "secret" });
+    expect(servers.map(({ text }) => text)).toEqual(["a:10000", "b:10000", "c:10000"]);
+  });
+});
+
+describe("URLs that contradict each other", () => {
+  it.each([
+    {
+      urls: ["eventmesh://a?group=one", "eventmesh://b?group=two"],
+      text: "group for all servers, got that for b:10000",
+    },
+    {
+      urls: ["eventmesh://me@a", "eventmesh://you@b"],
+      text: "username for all servers, got that for b:10000",
+    },
+    {
+      urls: ["eventmesh://me:1@a", "eventmesh://c", "eventmesh://me:2@b"],
+      text: "password for all servers, got that for b",
+    },
+  ])("are a TypeError: $urls", ({ urls, text }) => {
+    const error = thrown(() => parseUrls(urls, undefined));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toContain(`expected the same ${text}`);
   });
 });
 

@@ -423,4 +423,11 @@ export default [
     put: "this.#command !== cmd",
     tests: subscribe,
   },
+  {
+    name: "of URLs that contradict each other the first is believed",
+    file: "lib/eventmesh/url.ts",
+    find: "if ((agent[key] ??= value) === value) continue;",
+    put: "if ((agent[key] ??= value) !== undefined) continue;",
+    tests: ["tests/eventmesh/url.test.ts"],
+  },
 ];
