@@ -13,7 +13,7 @@ await clients("over TCP", systemNetwork(), 1_000, 4);
 
 /** Clients that come and go. A quarter of them is cut: the first hundred of these fill a list in the broker's Farewell. */
 async function clients(where: string, network: Network, count: number, lanes: number): Promise<void> {
-  const broker = await startBroker({ network });
+  const broker = await startBroker({ port: 0, network });
   let turn = 0;
   const cycle = async (): Promise<void> => {
     const cut = ++turn % 4 === 0;

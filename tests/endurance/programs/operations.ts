@@ -26,7 +26,7 @@ async function fanOut(): Promise<void> {
 
 /** Publishes and requests of one connection, all with the one signal. */
 async function operations(network: Network): Promise<void> {
-  const broker = await startBroker({ network });
+  const broker = await startBroker({ port: 0, network });
   const connection = await connect(broker.url, { network, signal });
   const orders = await connection.subscribe("orders", { signal });
   const questions = await connection.subscribe("questions", { type: "sync", signal });

@@ -11,6 +11,7 @@ import {
   SELECTORS,
 } from "../../../lib/eventmesh/wire/mod.ts";
 import { decodeAll, facts, hex, joined, randomOf, rawFrame, seed, splits } from "./frames.ts";
+import { isReadAlike } from "../../support/json.ts";
 
 /** Texts with everything that JSON and UTF-8 treat differently. */
 const anyText = fc.string({
@@ -26,7 +27,12 @@ const header: fc.Arbitrary<Header> = fc.record({
   code: fc.option(fc.integer(), { nil: undefined }),
   desc: fc.option(anyText, { nil: undefined }),
   seq: fc.option(anyText, { nil: undefined }),
-  properties: fc.option(fc.dictionary(anyText, fc.oneof(anyText, fc.jsonValue())), { nil: undefined }),
+  properties: fc.option(
+    fc.dictionary(anyText, fc.oneof(anyText, fc.jsonValue())).filter((names) =>
+      isReadAlike(JSON.stringify(names))
+    ),
+    { nil: undefined },
+  ),
 });
 
 /** The header as the Java codec would write it, by way of `JSON.stringify`. */
