@@ -8,9 +8,9 @@ const readme = read("README.md");
 const pages = readdirSync(new URL("docs/", root)).map((name) => `docs/${name}`);
 
 /** The code blocks of a text that say which file they are. */
-function examplesOf(text: string): { path: string; code: string }[] {
-  return [...text.matchAll(/<!-- (tests\/examples\/\S+) -->\n\n```ts\n([^]*?)```/g)]
-    .map(([, path, code]) => ({ path: path!, code: code! }));
+function examplesOf(text: string): { path: string; language: string; code: string }[] {
+  return [...text.matchAll(/<!-- (tests\/examples\/\S+) -->\n\n```(js|ts)\n([^]*?)```/g)]
+    .map(([, path, language, code]) => ({ path: path!, language: language!, code: code! }));
 }
 
 /** Links to files that do not exist. */
@@ -24,7 +24,21 @@ const examples = examplesOf(readme);
 describe("README", () => {
   it("shows examples", () => {
     expect(examples.length).toBeGreaterThanOrEqual(5);
-    expect([...readme.matchAll(/```ts\n/g)].length).toBe(examples.length);
+    expect([...readme.matchAll(/```(js|ts)\n/g)].length).toBe(examples.length);
+  });
+
+  it("shows programs, each with a test that runs it as it stands", () => {
+    expect(examples.map(({ language }) => language)).toEqual(examples.map(() => "js"));
+    const tests = ["readme_programs", "process/example", "interop/nats_examples"]
+      .map((name) => read(`tests/${name}.test.ts`)).join("\n");
+    const names = examples.map(({ path }) => path.replace(/^.*\/|\.ts$/g, ""));
+    const runs = (name: string): boolean => new RegExp(`(start\\(|^  \\[)\\s*"${name}"`, "m").test(tests);
+    expect(names.filter((name) => !runs(name))).toEqual([]);
+  });
+
+  it("needs no newer syntax than Node 20 has, but in the one program that is about it", () => {
+    const newer = examples.filter(({ code }) => /^\s*(await )?using /m.test(code));
+    expect(newer.map(({ path }) => path)).toEqual(["tests/examples/await_using.ts"]);
   });
 
   it.each(examples)("shows $path as it is", ({ path, code }) => {

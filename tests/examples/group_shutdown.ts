@@ -3,7 +3,7 @@ import { connect, createScope, type Message, type Scope } from "gracewire";
 import { startBroker } from "gracewire/broker";
 
 export interface Service {
-  handle(message: Message): unknown;
+  handle(message: Message): void | Promise<void>;
   /** What must not be lost when the service ends. */
   snapshot(): Promise<void>;
 }

@@ -1,22 +1,24 @@
+import { createScope } from "gracewire";
+import { startBroker } from "gracewire/broker";
 import { connect } from "gracewire/eventmesh";
-import { createPool, type Pool } from "gracewire/pool";
-import type { EventMeshConnection } from "gracewire/eventmesh";
+import { createPool } from "gracewire/pool";
 
-/** Connections to an EventMesh server: two at least, four at most, none of them dead when it is handed out. */
-export function connections(url: string): Pool<EventMeshConnection> {
-  return createPool({
-    open: (signal) => connect(url, { signal }),
+const scope = createScope();
+try {
+  const broker = scope.use(await startBroker({ port: 0 }));
+  const pool = scope.use(createPool({
+    open: (signal) => connect(broker.url, { signal }),
     min: 2,
     max: 4,
     onMember: ({ member, change, why }) => console.log(`member ${member} ${change} ${why ?? ""}`.trim()),
-  });
-}
+  }));
 
-export async function publishOrder(
-  pool: Pool<EventMeshConnection>,
-  id: number,
-  signal: AbortSignal,
-): Promise<void> {
-  await using lease = await pool.acquire({ signal });
-  await lease.value.publish("orders", JSON.stringify({ id }), { signal });
+  const lease = await pool.acquire({ timeout: 5_000 });
+  try {
+    await lease.value.publish("orders", JSON.stringify({ id: 7 }));
+  } finally {
+    await lease.release(); // or `await using lease = ...` above
+  }
+} finally {
+  await scope.goodbye();
 }

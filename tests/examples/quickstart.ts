@@ -1,18 +1,20 @@
-import { connect, formatFarewell } from "gracewire";
+import { connect, createScope, formatFarewell } from "gracewire";
 import { startBroker } from "gracewire/broker";
 
-export async function main(signal: AbortSignal): Promise<void> {
-  await using broker = await startBroker({ port: 0, signal });
-  await using connection = await connect(broker.url, { signal });
-  const orders = await connection.subscribe("orders", { signal });
+const scope = createScope();
+try {
+  const broker = scope.use(await startBroker({ port: 0 }));
+  const connection = scope.use(await connect(broker.url));
+  const orders = await connection.subscribe("orders");
 
-  await connection.publish("orders", JSON.stringify({ id: 7 }), { signal });
+  await connection.publish("orders", JSON.stringify({ id: 7 }));
   for await (const message of orders) {
-    console.log(message.topic, message.json());
+    console.log(message.topic, message.text());
     message.ack();
     break;
   }
 
-  const farewell = await connection.goodbye({ signal });
-  console.log(formatFarewell(farewell));
-} // an exception or an abort on the way here would have ended the connection and the broker just the same
+  console.log(formatFarewell(await connection.goodbye()));
+} finally {
+  await scope.goodbye(); // what is still open, in reverse order, after an error too; never throws
+}

@@ -5,9 +5,10 @@
  */
 import { join } from "node:path";
 import process from "node:process";
-import { build } from "./build.mjs";
 import { foreground } from "./job.mjs";
 import { root } from "./runtimes.mjs";
 
+console.log("Building gracewire: a few seconds, on a busy machine up to a minute ...");
+const { build } = await import("./build.mjs"); // Loading the compilers takes a while, too.
 await build();
 await foreground(process.execPath, [join(root, "dist/lib/cli/main.js"), "demo", ...process.argv.slice(2)]);

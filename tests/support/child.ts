@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type BuildOptions } from "esbuild";
 import { runtime } from "./env.ts";
 import { plainEnv } from "./plain_env.ts";
 
@@ -70,18 +70,8 @@ export async function bundle(program: string | URL): Promise<string> {
         stdin: { contents: program, resolveDir: join(root, "tests"), loader: "ts", sourcefile: "child.ts" },
       }
       : { entryPoints: [fileURLToPath(program)] }),
-    tsconfig: join(root, "tsconfig.json"),
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    // What packages of CommonJS ask for is a built-in module.
-    banner: {
-      js:
-        'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
-    },
+    ...bundling,
     write: false,
-    logLevel: "silent",
   });
   return outputFiles[0]!.text;
 }
@@ -147,3 +137,18 @@ function execute(file: string, options: ChildOptions): Promise<ChildResult> {
 export const runtimeArgs: readonly string[] = runtime === "deno" ? ["run", "-A", "--no-config"] : [];
 
 const root: string = fileURLToPath(new URL("../..", import.meta.url));
+
+/** How sources become JavaScript that every runtime reads. */
+export const bundling: BuildOptions = {
+  tsconfig: join(root, "tsconfig.json"),
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  // What packages of CommonJS ask for is a built-in module.
+  banner: {
+    js:
+      'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
+  },
+  logLevel: "silent",
+};

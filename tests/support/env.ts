@@ -25,10 +25,13 @@ export const differs: {
    * and Deno 2.9 accepts nothing more for ever, without a word, or panics.
    */
   readonly withoutDescriptors: "closes" | "queues" | "breaks";
+  /** Node parses `await using` from version 24 on. */
+  readonly lacksUsing: boolean;
 } = {
   hidesDescriptors: process.platform !== "linux",
   lacksUnixSockets: process.platform === "win32",
   opensUnixSockets: runtime === "deno",
   ignoresBacklog: runtime === "bun",
   withoutDescriptors: ({ node: "closes", bun: "queues", deno: "breaks" } as const)[runtime],
+  lacksUsing: runtime === "node" && Number.parseInt(version) < 24,
 };
