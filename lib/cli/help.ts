@@ -18,7 +18,7 @@ export function overview(commands: readonly Command[]): string {
     "",
     "Results go to standard output, everything else to standard error. The first",
     "Ctrl-C ends in good order, the second at once, the third kills the process.",
-    "Exit code: 0 done, 1 failed, 2 called in a wrong way, 130 interrupted.",
+    "Exit code: 0 done, 1 failed, 2 called in a wrong way, 130 SIGINT, 143 SIGTERM.",
   ].join("\n");
 }
 

@@ -36,8 +36,13 @@ async function execute(command: Command, act: Act, console: Console): Promise<nu
     if (error instanceof UsageError) console.note(describe(usageOf(command, error.message)));
     else if (failure !== undefined) console.note(describe(error));
     else if (farewell.outcome !== "clean") console.note(summary(farewell, console.live));
-    // Interrupted by SIGTERM or SIGINT alike: the command was cut short.
-    code = error instanceof UsageError ? 2 : failure === undefined && signal !== undefined ? 130 : exitCode;
+    // However it went on from there: the command was cut short.
+    const interrupted = signal === "SIGTERM" ? 143 : 130;
+    code = error instanceof UsageError
+      ? 2
+      : failure === undefined && signal !== undefined
+      ? interrupted
+      : exitCode;
   };
   await run(async (scope) => {
     const watch = watcher(scope, console);

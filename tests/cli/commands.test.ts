@@ -108,7 +108,7 @@ describe("gracewire broker", () => {
     const sub = await gracewire.run(["sub", "greetings", "--count", "1", "--url", url!]);
     expect(sub).toMatchObject({ code: 0, stdout: "hello\n", stderr: "subscribed to greetings\n" });
     child.send("SIGTERM");
-    expect(await child.ended).toMatchObject({ code: 130, stderr: "" });
+    expect(await child.ended).toMatchObject({ code: 143, stderr: "" });
   });
 
   it("prints its URL as JSON, and says in one line that a port is taken", async () => {

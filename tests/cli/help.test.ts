@@ -29,7 +29,7 @@ describe("help", () => {
     for (const { name, summary } of commands) {
       expect(text).toMatch(new RegExp(`^  ${name} +${summary}$`, "m"));
     }
-    expect(text).toContain("Exit code: 0 done, 1 failed, 2 called in a wrong way, 130 interrupted.");
+    expect(text).toContain("Exit code: 0 done, 1 failed, 2 called in a wrong way, 130 SIGINT, 143 SIGTERM.");
   });
 
   it.each(names)("of %s names every option and shows an example that it accepts", (name) => {

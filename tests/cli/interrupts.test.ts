@@ -20,13 +20,13 @@ afterAll(async () => {
 });
 
 describe("an interrupt", () => {
-  it.each(["SIGINT", "SIGTERM"] as const)(
-    "by %s ends sub in good order, quietly, with exit code 130",
-    async (signal) => {
+  it.each([["SIGINT", 130], ["SIGTERM", 143]] as const)(
+    "by %s ends sub in good order, quietly, with exit code %i",
+    async (signal, code) => {
       const sub = gracewire.start(["sub", "t", ...here]);
       await sub.says(/subscribed/);
       sub.send(signal);
-      expect(await sub.ended).toEqual({ code: 130, signal: null, stdout: "", stderr: "subscribed to t\n" });
+      expect(await sub.ended).toEqual({ code, signal: null, stdout: "", stderr: "subscribed to t\n" });
       expect(broker.inspect().sessions).toEqual([]);
     },
   );
@@ -95,7 +95,7 @@ describe("an interrupt", () => {
       const pub = gracewire.start(["pub", "t", "m", "--url", silent.url]);
       await until(() => connected);
       pub.send("SIGTERM");
-      expect(await pub.ended).toEqual({ code: 130, signal: null, stdout: "", stderr: "" });
+      expect(await pub.ended).toEqual({ code: 143, signal: null, stdout: "", stderr: "" });
     } finally {
       await silent.close();
     }

@@ -14,8 +14,8 @@ export default [
   {
     name: "an interrupt passes for success",
     file: "lib/cli/main.ts",
-    find: "failure === undefined && signal !== undefined ? 130 : exitCode",
-    put: "exitCode",
+    find: ": failure === undefined && signal !== undefined\n      ? interrupted\n",
+    put: "",
     tests: interrupts,
   },
   {
@@ -152,5 +152,12 @@ export default [
     find: "if (over && count !== undefined && received < count) {",
     put: "if (over && count === 0) {",
     tests: commands,
+  },
+  {
+    name: "SIGTERM looks like SIGINT",
+    file: "lib/cli/main.ts",
+    find: `signal === "SIGTERM" ? 143 : 130`,
+    put: "130",
+    tests: ["tests/cli/interrupts.test.ts"],
   },
 ];
