@@ -125,7 +125,8 @@ export interface NatsConnection<Raw = unknown> extends MessageConnection {
     options?: NatsRequestManyOptions,
   ): AsyncIterableIterator<Message>;
   /**
-   * Subscribes; resolves when the server has confirmed. An abort or a timeout withdraws it.
+   * Subscribes; resolves when the server has confirmed. While this connection reconnects, that comes after it. An abort or
+   * a timeout withdraws it.
    *
    * With `overflow: "pause"`, the default, the subscription gets a connection of its own: a NATS server sends everything
    * on one stream, so that waiting for a slow consumer would also hold up the confirmations that its handlers wait for.
@@ -139,7 +140,7 @@ export interface NatsConnection<Raw = unknown> extends MessageConnection {
    * Publishes to a JetStream stream; resolves when the stream has stored the message. The one way to publish in NATS that
    * survives the loss of a server. While no stream listens there it is sent again, see `retry`: a subject that no stream has
    * is known when `timeout` is over, or at once with `retry: "never"`. An abort only stops the waiting once it was sent.
-   * In the counts of the farewell each attempt that ended without an answer is a message of its own.
+   * In the counts of the farewell it is one message, however often it was sent, and each attempt an operation.
    *
    * @throws {PeerError} no stream listens there (503), or the stream refused it, each time it was sent: it is not stored.
    * @throws {TimeoutError | ConnectionLostError | ClosedError} with `outcome`. Where an attempt has no answer and a later

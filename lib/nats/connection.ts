@@ -4,6 +4,7 @@ import { LivingEndpoint } from "../lifecycle/base.ts";
 import type { FarewellParts } from "../lifecycle/farewell.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
+import type { RunningPhase } from "../lifecycle/running.ts";
 import { TimerWheel } from "../lifecycle/wheel.ts";
 import type {
   MessageData,
@@ -23,12 +24,13 @@ import type {
   NatsSubscribeOptions,
   NatsUnconfirmedOptions,
 } from "./api.ts";
+import { checkCredentials } from "./credentials.ts";
 import { Link } from "./link.ts";
 import { type ResolvedOptions, resolveSubscribe } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { requestMany } from "./request_many.ts";
 import { publishToStream } from "./stream.ts";
-import { checkSubjects } from "./subject.ts";
+import { checkInterest, checkSubjects } from "./subject.ts";
 import { Subscriber } from "./subscriber.ts";
 
 /** Connects. Create-or-nothing: when it rejects, nothing of it is left. */
@@ -37,6 +39,7 @@ export async function openConnection(
   options: ResolvedOptions,
   signal: AbortSignal | undefined,
 ): Promise<NatsConnection<RawConnection>> {
+  checkCredentials(options.auth);
   const { timeout } = options;
   const connection = new Connection(servers, options);
   const action = `connect to ${servers.join(", ")}`;
@@ -69,14 +72,14 @@ class Connection extends LivingEndpoint implements NatsConnection<RawConnection>
         drain: (step) => this.#drain(step),
         goodbye: (step) => this.#goodbye(step),
         force: (step) => this.#force(step),
-        release: (step) => this.#force(step),
+        release: (step) => this.#link.over ? undefined : this.#force(step),
       },
       report: () => this.#report(),
     });
     super(lifecycle);
     this.#options = options;
     this.#lifecycle = lifecycle;
-    this.#subscribers = new Subscribers(lifecycle);
+    this.#subscribers = new Subscribers(lifecycle, () => this.#link.epoch);
     this.#publisher = new Publisher(options, this.#wheel, lifecycle, () => this.#link);
     this.#link = new Link({
       options,
@@ -169,6 +172,7 @@ class Connection extends LivingEndpoint implements NatsConnection<RawConnection>
   ): Promise<Subscription> {
     const list = checkSubjects(topics);
     const { timeout, queue } = resolveSubscribe(options);
+    for (const subject of list) checkInterest(subject, queue);
     const buffer = resolveBuffer(options);
     const { signal } = options;
     const make = (): Subscriber => {
@@ -190,7 +194,7 @@ class Connection extends LivingEndpoint implements NatsConnection<RawConnection>
     await this.#publisher.idle();
   }
 
-  async #goodbye(step: Step): Promise<void> {
+  async #goodbye(step: RunningPhase): Promise<void> {
     this.#publisher.close();
     const told = await this.#link.goodbye(step);
     if (!told && !step.signal.aborted) this.#lifecycle.lost();

@@ -48,6 +48,27 @@ export function officialOptions(
   };
 }
 
+/**
+ * Checks a key and a credentials file. They stay what they are: one that cannot be read is no failure to connect.
+ *
+ * @throws {TypeError} naming the option, without what was given.
+ */
+export function checkCredentials({ creds, nkey }: ResolvedOptions["auth"]): void {
+  if (nkey !== undefined) check("nkey", "the seed of an nkey", nkeyAuthenticator(bytesOf(nkey)));
+  if (creds !== undefined) {
+    check("creds", "the contents of a credentials file", credsAuthenticator(bytesOf(creds)));
+  }
+}
+
+function check(option: string, wanted: string, authenticator: Authenticator): void {
+  try {
+    authenticator();
+  } catch {
+    // Without a cause: nothing of a secret is to be shown.
+    throw new TypeError(`Cannot use option "${option}": expected ${wanted}, got what cannot be read as one`);
+  }
+}
+
 /** The client does not wait: it would log in without credentials. */
 function made<T>(credentials: T): T {
   if (!isThenable(credentials)) return credentials;

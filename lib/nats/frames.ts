@@ -15,6 +15,9 @@ export interface Frame {
 const initial = 16 * 1_024;
 /** A buffer that grew beyond this is not kept for reuse. */
 const kept = 1_048_576;
+const space = 32;
+/** Digits of the largest whole number. */
+const longestNumber = 16;
 const nothing: Buffer = Buffer.alloc(0);
 
 /** Writes what a client sends (PUB, HPUB and PING of the NATS client protocol) into a buffer that grows. */
@@ -49,6 +52,63 @@ export class FrameWriter implements ByteSource {
     bytes[at] = 13;
     bytes[at + 1] = 10;
     this.#length = at + 2;
+  }
+
+  /**
+   * Appends a message without headers whose command begins with these bytes, `PUB subject reply.` for example, and goes on
+   * with this number.
+   */
+  numbered(command: Uint8Array, number: number, data: string | Uint8Array, length: number): void {
+    this.#reserve(command.byteLength + 2 * longestNumber + 5 + length);
+    this.#bytes.set(command, this.#length);
+    this.#digits(this.#length + command.byteLength, number);
+    this.#bytes[this.#length++] = space;
+    this.#payload(data, length);
+  }
+
+  /** Appends a message without headers to the subject that these bytes are. */
+  reply(bytes: Uint8Array, from: number, to: number, data: string | Uint8Array, length: number): void {
+    this.#reserve(to - from + longestNumber + 9 + length);
+    const out = this.#bytes;
+    let at = this.#length;
+    out[at++] = 80;
+    out[at++] = 85;
+    out[at++] = 66;
+    out[at++] = space;
+    for (let i = from; i < to; i++) out[at++] = bytes[i]!;
+    out[at++] = space;
+    this.#length = at;
+    this.#payload(data, length);
+  }
+
+  /** The length and the payload, which end a frame. */
+  #payload(data: string | Uint8Array, length: number): void {
+    this.#digits(this.#length, length);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    bytes[at] = 13;
+    bytes[at + 1] = 10;
+    at += 2;
+    if (typeof data === "string") bytes.write(data, at);
+    else bytes.set(data, at);
+    at += length;
+    bytes[at] = 13;
+    bytes[at + 1] = 10;
+    this.#length = at + 2;
+  }
+
+  /** Writes a number and stands behind it. */
+  #digits(start: number, number: number): void {
+    let digits = 1;
+    for (let left = number; left >= 10; left = Math.floor(left / 10)) digits++;
+    const bytes = this.#bytes;
+    let rest = number;
+    for (let at = start + digits - 1; at >= start; at--) {
+      const next = Math.floor(rest / 10);
+      bytes[at] = 48 + rest - next * 10;
+      rest = next;
+    }
+    this.#length = start + digits;
   }
 
   ping(): void {

@@ -1,5 +1,5 @@
 import type { PublishOptions } from "../messaging/connection.ts";
-import { wrong } from "../messaging/option.ts";
+import { checkProperties, wrong } from "../messaging/option.ts";
 import { show } from "../messaging/show.ts";
 
 /** Header that carries the identity of a message; a stream looks for duplicates by it. */
@@ -22,9 +22,7 @@ export function encodeHeaders(
   if (id !== undefined && (typeof id !== "string" || id === "" || broken.test(id))) {
     throw wrong("id", "a string on one line that is not empty", id);
   }
-  if (properties !== undefined && (typeof properties !== "object" || properties === null)) {
-    throw wrong("properties", "an object of strings", properties);
-  }
+  if (properties !== undefined) checkProperties(properties);
   let text = "NATS/1.0\r\n";
   for (const [key, value] of Object.entries({ ...properties, ...more })) {
     if (!name.test(key)) {

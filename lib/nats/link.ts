@@ -5,8 +5,9 @@ import { backoffDelay } from "../flow/backoff.ts";
 import { abortable } from "../lifecycle/abort.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import type { ConnectionCounts } from "../lifecycle/farewell.ts";
-import type { Step } from "../lifecycle/lifecycle.ts";
+import { LateSignal } from "../lifecycle/late_signal.ts";
 import { limited } from "../lifecycle/limit.ts";
+import type { RunningPhase } from "../lifecycle/running.ts";
 import { now } from "../lifecycle/timer.ts";
 import type { WheelTimer } from "../lifecycle/wheel.ts";
 import { AuthenticatorError, officialOptions } from "./credentials.ts";
@@ -21,6 +22,8 @@ export type { LinkHandler, LinkOptions, LinkServer, PongHandler } from "./link_o
 
 /** Milliseconds for one attempt, where nothing else is said. */
 const attemptTimeout = 5_000;
+/** Why work is given up when the link ends; nobody is told. */
+const stopped = "the link ends";
 /** A connection that lives shorter counts as another failure: a server that lets us in only to drop us is not pestered. */
 const steady = 1_000;
 
@@ -42,7 +45,7 @@ export class Link {
   /** The server has said that it is about to go. */
   leaving = false;
   readonly #options: LinkOptions;
-  readonly #stop = new AbortController();
+  readonly #stop: LateSignal = new LateSignal();
   /** Reconnects under way. */
   readonly #works: Set<Promise<void>> = new Set();
   #up = false;
@@ -133,7 +136,7 @@ export class Link {
         return;
       } catch (error) {
         if (signal.aborted && Object.is(error, signal.reason)) throw error;
-        if (this.#stop.signal.aborted) throw lifecycle.refusal(`connect to ${address}`);
+        if (this.#stop.aborted) throw lifecycle.refusal(`connect to ${address}`);
         if (error instanceof AuthenticatorError) throw error;
         errors.push(error as Error);
       }
@@ -202,24 +205,34 @@ export class Link {
   }
 
   /** Says goodbye: all that was written is processed, then the connection is closed. False: the server does not know. */
-  async goodbye(step: Step): Promise<boolean> {
-    this.#stop.abort();
+  async goodbye(step: RunningPhase): Promise<boolean> {
+    this.#stop.abort(stopped);
     await Promise.all(this.#works);
-    let told = false;
-    if (this.#up) {
-      this.resume();
-      told = await this.settled(step.signal).then(() => true, () => false);
-    }
-    if (!step.signal.aborted) {
+    if (this.#up) this.resume();
+    const told = this.#up && await this.#told(step);
+    if (!step.aborted) {
       this.#end = told ? "clean" : this.#end;
       await this.protocol.end();
     }
     return told;
   }
 
+  /** As `settled`, without a signal that only it would need. */
+  async #told(step: RunningPhase): Promise<boolean> {
+    const answer = deferred();
+    this.ping(answer);
+    const leave = step.onCut((reason) => answer.reject(reason));
+    return await answer.promise.then(() => true, () => false).finally(leave);
+  }
+
+  /** It is closed, and nothing of it is left. */
+  get over(): boolean {
+    return this.#stop.aborted && !this.#up && this.#works.size === 0 && this.protocol.isClosed();
+  }
+
   /** Frees everything at once. */
   async force(): Promise<void> {
-    this.#stop.abort();
+    this.#stop.abort(stopped);
     if (this.#end === "lost" && this.#up) this.#end = "forced";
     await this.protocol.end();
     this.#beat?.cancel();
@@ -247,7 +260,7 @@ export class Link {
     this.#opening++;
     try {
       await limited(
-        { signal, timeout, action: `connect to ${server.listen}`, owner: this.#stop.signal },
+        { signal, timeout, action: `connect to ${server.listen}` },
         async (bounded) => {
           try {
             await this.protocol.attempt(server, bounded);
@@ -290,17 +303,19 @@ export class Link {
 
   #down(error: Error | undefined): void {
     const { handler, lifecycle } = this.#options;
-    const cause = lossOf(error, this.server);
     this.#up = false;
     this.#beat?.cancel();
     this.room.free();
     this.counts[this.#end]++;
-    if (this.#end === "lost" && this.#announced) {
+    // Ended by us: whoever still waited has been told.
+    if (this.#end !== "lost") return;
+    const cause = lossOf(error, this.server);
+    if (this.#announced) {
       if (lifecycle.phase === "drain") lifecycle.lost();
       lifecycle.emit({ type: "lost", error: cause }, this.leaving ? "info" : "warn");
     }
     handler.lost(cause, this.epoch);
-    if (this.#stop.signal.aborted || !this.#announced) return;
+    if (this.#stop.aborted || !this.#announced) return;
     this.#flaps = now() - this.#since < steady ? this.#flaps + 1 : 0;
     this.#begin(this.#reconnect(cause));
   }
@@ -308,7 +323,7 @@ export class Link {
   #begin(work: Promise<void>): void {
     // A failure of the work itself would be a mistake of this file: it ends the link, and is not lost.
     const guarded = work.catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#options.handler.terminal(error as Error);
+      if (!this.#stop.aborted) this.#options.handler.terminal(error as Error);
     }).finally(() => this.#works.delete(guarded));
     this.#works.add(guarded);
   }
@@ -330,6 +345,7 @@ export class Link {
         return;
       } catch (failure) {
         if (signal.aborted) return;
+        if (failure instanceof AuthenticatorError) return handler.terminal(failure);
         // Servers that are not there say nothing: they do not take back what the others have said.
         if (failure instanceof PeerError) refusals++;
         // Refused more often than there are servers: other credentials are what it takes.
@@ -373,8 +389,8 @@ export class Link {
   }
 
   #closedBySomebody(): void {
-    if (this.#stop.signal.aborted) return;
-    this.#stop.abort();
+    if (this.#stop.aborted) return;
+    this.#stop.abort(stopped);
     const message = `The connection to ${this.server} was closed through its raw connection`;
     this.#options.handler.terminal(new ConnectionLostError(message, { outcome: "unknown" }));
   }

@@ -2,26 +2,38 @@ import type { Msg } from "@nats-io/nats-core/internal";
 import { ProtocolError } from "../errors.ts";
 import type { MessageData } from "../messaging/connection.ts";
 import type { MessageSource } from "../messaging/message.ts";
+import type { FrameMessage } from "./frame_message.ts";
 import { messageId } from "./headers.ts";
+import type { Protocol } from "./protocol.ts";
 
 /** Sends the reply to a message, or waits until it can; throws when it cannot be sent. */
 export type Responder = (
-  message: Msg,
+  message: Incoming,
   data: MessageData,
   signal: AbortSignal | undefined,
 ) => void | Promise<void>;
 
+/** Whom the messages of one subscription come to. */
+export interface Receiver {
+  /** For what the official client's message does by itself. */
+  readonly protocol: Protocol;
+  readonly respond: Responder;
+}
+
 /** A message as the server delivered it. */
+export type Incoming = IncomingMessage | FrameMessage;
+
+/** A message that came through the official client. */
 export class IncomingMessage implements MessageSource {
   /** The message of the official client. */
   readonly raw: Msg;
   readonly redelivered = false;
-  readonly #respond: Responder;
+  readonly #receiver: Receiver;
   #properties: Readonly<Record<string, string>> | undefined = undefined;
 
-  constructor(message: Msg, respond: Responder = refuse) {
+  constructor(message: Msg, receiver: Receiver) {
     this.raw = message;
-    this.#respond = respond;
+    this.#receiver = receiver;
   }
 
   get topic(): string {
@@ -37,7 +49,7 @@ export class IncomingMessage implements MessageSource {
   }
 
   get wantsReply(): boolean {
-    return this.#respond !== refuse && (this.raw.reply ?? "") !== "";
+    return this.#receiver.respond !== refuse && (this.raw.reply ?? "") !== "";
   }
 
   /** All that is held for it: subject, reply subject, headers and payload. */
@@ -55,7 +67,7 @@ export class IncomingMessage implements MessageSource {
   }
 
   respond(data: MessageData, signal?: AbortSignal): void | Promise<void> {
-    return this.#respond(this.raw, data, signal);
+    return this.#receiver.respond(this, data, signal);
   }
 }
 
@@ -83,14 +95,15 @@ function headersOf(message: Msg): Msg["headers"] {
   }
 }
 
-function refuse(): void {
+/** Of a reply: it gets none. */
+export function refuse(): void {
   throw new TypeError("Cannot respond to a reply");
 }
 
-const none: Readonly<Record<string, string>> = Object.freeze({});
+export const none: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Headers with several values are lists of them, as in HTTP. */
-function propertiesOf(message: Msg): Readonly<Record<string, string>> {
+export function propertiesOf(message: Msg): Readonly<Record<string, string>> {
   const headers = headersOf(message);
   if (headers === undefined) return none;
   return Object.fromEntries([...headers].map(([name, values]) => [name, values.join(", ")]));

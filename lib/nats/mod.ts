@@ -18,7 +18,7 @@ import type { NatsConnection as RawConnection } from "@nats-io/nats-core";
 import { abortable } from "../lifecycle/abort.ts";
 import type { ServerUrls } from "../messaging/url.ts";
 import type { NatsConnection } from "./api.ts";
-import { loadConnection } from "./official.ts";
+import { loadConnection, loadedConnection } from "./official.ts";
 import { type NatsOptions, resolveOptions } from "./options.ts";
 import { parseUrls } from "./url.ts";
 
@@ -46,7 +46,7 @@ export async function connect(
   const resolved = resolveOptions(options, parsed);
   const { signal } = options;
   if (signal?.aborted === true) throw signal.reason;
-  const { openConnection } = await abortable(loadConnection(), signal);
+  const { openConnection } = loadedConnection() ?? await abortable(loadConnection(), signal);
   return await openConnection(parsed.servers, resolved, signal);
 }
 

@@ -7,12 +7,22 @@ const name = "@nats-io/nats-core";
 const wanted = "3.4";
 const install = `npm install ${name}@${wanted}`;
 
+type ConnectionModule = typeof import("./connection.ts");
+
+/** What has been loaded stays as it is: looking at it again would cost more than to connect. A failure is not kept. */
+let loaded: ConnectionModule | undefined;
+
+/** What {@linkcode loadConnection} has loaded before. */
+export function loadedConnection(): ConnectionModule | undefined {
+  return loaded;
+}
+
 /**
  * Loads what builds on the official client.
  *
  * @throws {UnsupportedError} the package is missing, or of another version.
  */
-export async function loadConnection(): Promise<typeof import("./connection.ts")> {
+export async function loadConnection(): Promise<ConnectionModule> {
   const found = installedVersion();
   if (found !== undefined && !found.startsWith(`${wanted}.`)) throw otherVersion(`version ${found}`);
   let client: object;
@@ -24,7 +34,7 @@ export async function loadConnection(): Promise<typeof import("./connection.ts")
   if (!fits(client as Partial<Record<string, unknown>>)) {
     throw otherVersion(found === undefined ? "another version" : `version ${found}`);
   }
-  return await import("./connection.ts");
+  return loaded = await import("./connection.ts");
 }
 
 function otherVersion(found: string): UnsupportedError {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { AbortOptions } from "../lifecycle/endpoint.ts";
+import { checkNames } from "../lifecycle/option.ts";
 import { checkDuration } from "../lifecycle/timer.ts";
 import {
   checkObject,
@@ -11,6 +12,7 @@ import {
   interval,
   reconnect,
   type ReconnectOptions,
+  subscribeNames,
   text,
   tlsWith,
   wrong,
@@ -18,6 +20,7 @@ import {
 import { systemNetwork } from "../net/system.ts";
 import type { Network, TlsConnectOptions } from "../net/transport.ts";
 import type { NatsSubscribeOptions } from "./api.ts";
+import { maxInboxPrefix } from "./subject.ts";
 import type { ParsedUrls } from "./url.ts";
 
 /**
@@ -49,6 +52,11 @@ export interface NatsOptions extends AbortOptions {
   readonly tls?: NatsTlsOptions | undefined;
   /** Publishes that may be unconfirmed at a time. @default {Infinity} */
   readonly window?: number | undefined;
+  /**
+   * Publishes that may wait for their turn at a time, beyond the window or while there is no connection, and as many
+   * requests; more are refused with an OverflowError. @default {100_000}
+   */
+  readonly maxWaiting?: number | undefined;
   /** Bytes that may be unconfirmed at a time. @default {8_388_608} */
   readonly windowBytes?: number | undefined;
   /**
@@ -98,6 +106,7 @@ export interface ResolvedOptions {
   /** Undefined: TLS only where the server demands it. */
   readonly tls: NatsTlsOptions | undefined;
   readonly window: number;
+  readonly maxWaiting: number;
   readonly windowBytes: number;
   readonly heartbeat: number;
   readonly missedHeartbeats: number;
@@ -109,7 +118,7 @@ export interface ResolvedOptions {
   readonly network: Network;
 }
 
-const subject = "a subject without wildcards";
+const subject = `a subject without wildcards, of at most ${maxInboxPrefix} bytes`;
 const authenticator = "a function, or a list of them";
 /** Bytes stay the caller's, who may overwrite a key that was used: every subscription logs in anew, and so does a reconnect. */
 const bytesOrText = v.union([
@@ -131,6 +140,7 @@ const schema = v.strictObject({
   ),
   tls: v.optional(tlsWith("handshakeFirst")),
   window: v.optional(count, Infinity),
+  maxWaiting: v.optional(count, 100_000),
   windowBytes: v.optional(count, 8 * 1_024 * 1_024),
   heartbeat: v.optional(interval, 20_000),
   missedHeartbeats: v.optional(count, 2),
@@ -139,7 +149,11 @@ const schema = v.strictObject({
   echo: v.optional(flag, true),
   noResponders: v.optional(v.picklist(["fail", "wait"], '"fail" or "wait"'), "fail"),
   inboxPrefix: v.optional(
-    v.pipe(v.string(subject), v.regex(/^[^\s.*>]+(\.[^\s.*>]+)*$/, subject)),
+    v.pipe(
+      v.string(subject),
+      v.regex(/^[^\s.*>]+(\.[^\s.*>]+)*$/, subject),
+      v.maxBytes(maxInboxPrefix, subject),
+    ),
     "_INBOX",
   ),
 });
@@ -173,6 +187,7 @@ export function resolveOptions(options: NatsOptions, parsed: ParsedUrls): Resolv
     },
     tls: checked.tls ?? (parsed.tls ? {} : undefined),
     window: checked.window,
+    maxWaiting: checked.maxWaiting,
     windowBytes: checked.windowBytes,
     heartbeat: checked.heartbeat,
     missedHeartbeats: checked.missedHeartbeats,
@@ -189,7 +204,10 @@ export function resolveOptions(options: NatsOptions, parsed: ParsedUrls): Resolv
 export function resolveSubscribe(
   options: NatsSubscribeOptions,
 ): { timeout: number; queue: string | undefined } {
-  checkObject(options);
+  // `type` is for programs that learn of their protocol when they run: NATS makes no difference.
+  checkNames(options, [...subscribeNames, "queue", "type"], {
+    group: 'who shares the messages of a subject is a "queue" in NATS',
+  });
   checkSignal(options.signal);
   const { timeout = 20_000, queue } = options;
   checkDuration("timeout", timeout);

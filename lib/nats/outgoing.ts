@@ -5,7 +5,7 @@ import type { Message } from "../messaging/message.ts";
 import { show } from "../messaging/show.ts";
 import { type Frame, sizeOf } from "./frames.ts";
 import { encodeHeaders } from "./headers.ts";
-import { checkSubject } from "./subject.ts";
+import { checkLine, checkSubject, safeSubject } from "./subject.ts";
 
 /** What the server in use takes. */
 export interface ServerLimits {
@@ -32,9 +32,11 @@ export class Outgoing implements Frame {
   seq = 0;
   /** Writes that were answered, with yes or no. */
   answers = 0;
+  /** The number of the write that was refused last. */
+  refused = 0;
 
   /**
-   * @throws {TypeError} it cannot be sent.
+   * @throws {TypeError | RangeError} it cannot be sent.
    * @throws {MessageTooLargeError} the server does not take so much.
    */
   constructor(
@@ -56,7 +58,19 @@ export class Outgoing implements Frame {
     this.data = data;
     this.length = sizeOf(data);
     this.headers = encodeHeaders({ id, properties: options.properties }, headers);
+    if (topic.length > safeSubject) this.fit(0);
     this.#measure(maxPayload);
+  }
+
+  /**
+   * Checks that the subject fits, with so many bytes of a reply subject behind it.
+   *
+   * @throws {RangeError}
+   */
+  fit(reply: number): void {
+    const { headers, size } = this;
+    const sizes = headers === undefined ? `${size}` : `${headers.byteLength} ${size}`;
+    checkLine(this.action, this.topic, 1 + sizes.length + (reply === 0 ? 0 : reply + 1));
   }
 
   get written(): boolean {
@@ -78,11 +92,11 @@ export class Outgoing implements Frame {
    *
    * @throws {MessageTooLargeError | UnsupportedError}
    */
-  check({ headers, maxPayload, server }: ServerLimits): void {
-    this.#measure(maxPayload);
-    if (this.headers === undefined || headers) return;
+  check(limits: ServerLimits): void {
+    this.#measure(limits.maxPayload);
+    if (this.headers === undefined || limits.headers) return;
     throw new UnsupportedError(
-      `Cannot ${this.what}: the server ${server} takes no headers, and an id and properties are headers`,
+      `Cannot ${this.what}: the server ${limits.server} takes no headers, and an id and properties are headers`,
     );
   }
 
@@ -97,7 +111,7 @@ export class Outgoing implements Frame {
   verdict(refusal: Error): Error {
     if (this.writes === this.answers) return refusal;
     const message =
-      `Cannot ${this.what}: it was sent before and got no answer, and then it was refused: ${refusal.message}`;
+      `Cannot ${this.what}: it was sent and got no answer, and then came a refusal: ${refusal.message}`;
     return new ConnectionLostError(message, { outcome: "unknown", cause: refusal });
   }
 

@@ -7,6 +7,8 @@ import {
   type Server,
   type Status,
 } from "@nats-io/nats-core/internal";
+import { Intake } from "./intake.ts";
+import { Interest } from "./interests.ts";
 import type { Wire } from "./wire.ts";
 
 /** What a {@linkcode Protocol} needs of the link that owns it. */
@@ -30,7 +32,9 @@ type Known = Pick<
   | "connectedOnce"
   | "connectError"
   | "heartbeats"
+  | "inBytes"
   | "info"
+  | "inMsgs"
   | "lastError"
   | "outbound"
   | "parser"
@@ -66,10 +70,11 @@ const Base = ProtocolHandler as unknown as new (
 const RawConnection = NatsConnectionImpl as unknown as new (options: ConnectionOptions) => NatsConnectionImpl;
 
 /**
- * The official client's protocol handler with another way to connect. It parses, keeps the subscriptions and subscribes
- * them again, answers PING, sends heartbeats, logs in and knows the servers of the cluster; when and where to connect is
- * up to the link, and so is the transport. That of the client itself is a setting of the whole process: one connection
- * over WebSocket makes all others of the process reconnect that way.
+ * The official client's protocol handler with another way to connect and another way in. It keeps the subscriptions and
+ * subscribes them again, answers PING, sends heartbeats, logs in, knows the servers of the cluster, and parses all but the
+ * messages for subscriptions of ours, which are taken out of the stream before; when and where to connect is up to the
+ * link, and so is the transport. That of the client itself is a setting of the whole process: one connection over
+ * WebSocket makes all others of the process reconnect that way.
  */
 export class Protocol extends Base {
   readonly connection: NatsConnectionImpl;
@@ -116,7 +121,8 @@ export class Protocol extends Base {
         pong.reject(wire.why ?? this.lastError ?? error ?? new Error("the server ended the connection"));
         this.#lost(wire, error as Error | undefined);
       });
-      wire.begin((chunk) => this.parser.parse(chunk));
+      const intake = new Intake(this.parser, (sid) => this.#takerOf(sid));
+      wire.begin((chunk) => intake.take(chunk));
       await pong;
       if (wire.isClosed) throw wire.closeError ?? new Error("the server ended the connection");
     } catch (error) {
@@ -195,7 +201,18 @@ export class Protocol extends Base {
     this.transport ??= this.#host.wire();
     await super.close(error);
     // What is flushed through the raw connection would wait for ever.
-    this.resetOutbound();
+    this.#giveUp();
+  }
+
+  /** What was to be written, and answers that will not come. Without any of it the error that is made for it is too much. */
+  #giveUp(): void {
+    if (this.pongs.length > 0 || this.outbound.length() > 0) this.resetOutbound();
+  }
+
+  /** One that is to end after so many messages is left to the client, which ends it. */
+  #takerOf(sid: number): Interest | undefined {
+    const subscription = this.subscriptions.get(sid);
+    return subscription instanceof Interest && subscription.max === undefined ? subscription : undefined;
   }
 
   #lost(wire: Wire, error: Error | undefined): void {
@@ -204,7 +221,7 @@ export class Protocol extends Base {
     this.heartbeats.cancel();
     // A server says why it ends a connection, and may then reset it.
     const why = wire.why ?? this.lastError ?? error;
-    this.resetOutbound();
+    this.#giveUp();
     this.dispatchStatus({ type: "disconnect", server: this.server.listen });
     this.#host.down(why);
   }

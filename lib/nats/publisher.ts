@@ -53,6 +53,7 @@ export class Publisher {
     this.#publishes = new Exchange({
       wheel,
       window: options.window,
+      maxWaiting: options.maxWaiting,
       nextSeq: () => ++this.#seq,
       describe: ({ what }) => what,
       explain: (error, outgoing) => outgoing.verdict(error),
@@ -61,6 +62,7 @@ export class Publisher {
     let pings = 0;
     this.#pings = new Exchange({
       wheel,
+      maxWaiting: options.maxWaiting,
       nextSeq: () => ++pings,
       describe: (action) => action,
       write: (seq) => link().ping({ resolve: () => this.#pings.settle(seq, undefined), reject() {} }),
@@ -125,18 +127,28 @@ export class Publisher {
     this.#regulate();
   }
 
-  async request(topic: string, data: MessageData, options: RequestOptions): Promise<Message> {
-    const { retry: _none, ...submit } = resolveOperation(options, 5_000);
-    const outgoing = new Outgoing("request an answer of", topic, data, options, this.#link().maxPayload);
-    return await this.ask(outgoing, submit);
+  /** What is wrong with it is a rejection. The promise is that of the operation: there are many of them at a time. */
+  request(topic: string, data: MessageData, options: RequestOptions): Promise<Message> {
+    try {
+      const submit = resolveOperation(options, 5_000);
+      const outgoing = new Outgoing("request an answer of", topic, data, options, this.#link().maxPayload);
+      return this.ask(outgoing, submit.retry === undefined ? submit : { ...submit, retry: "never" });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Publishes what was composed, and waits for a reply to it. */
-  async ask(outgoing: Outgoing, options: SubmitOptions): Promise<Message> {
-    outgoing.check(this.#link());
+  ask(outgoing: Outgoing, options: SubmitOptions): Promise<Message> {
+    try {
+      this.requests.check(outgoing);
+      outgoing.check(this.#link());
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const submitted = this.requests.exchange.submit(outgoing, options);
     outgoing.keep(false);
-    return await submitted;
+    return submitted;
   }
 
   async flush(options: OperationOptions): Promise<void> {
@@ -175,7 +187,7 @@ export class Publisher {
     // As it is in an exchange that opens: what is written in the midst of that is regulated from there.
     this.#writable = true;
     // One PING confirms what was written in a tick, and goes with it.
-    this.#link().wire.onTick = () => this.#confirmations.ask();
+    this.#link().wire.ticker = this.#confirmations;
     // What waited may fill the transport at once: then the next goes on waiting.
     for (const exchange of this.#exchanges) exchange.open(epoch, !this.#full);
   }

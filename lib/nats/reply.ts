@@ -1,10 +1,13 @@
-import type { Msg } from "@nats-io/nats-core/internal";
 import { ConnectionLostError } from "../errors.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
 import type { MessageData } from "../messaging/connection.ts";
+import { FrameMessage } from "./frame_message.ts";
+import { sizeOf } from "./frames.ts";
 import type { Link } from "./link.ts";
+import type { Incoming } from "./message.ts";
 import { Outgoing } from "./outgoing.ts";
+import { isPlainSubject } from "./subject.ts";
 
 /** Where the replies of a subscription go. */
 export interface ReplyRoad {
@@ -20,19 +23,32 @@ export interface ReplyRoad {
  */
 export function reply(
   road: ReplyRoad,
-  message: Msg,
+  message: Incoming,
   data: MessageData,
   signal: AbortSignal | undefined,
 ): void | Promise<void> {
   const { link } = road;
-  const outgoing = new Outgoing("respond to", message.reply ?? "", data, {}, link.maxPayload);
+  if (link.up && !link.room.full && message instanceof FrameMessage && writeAtOnce(link, message, data)) {
+    return;
+  }
+  const outgoing = new Outgoing("respond to", message.raw.reply ?? "", data, {}, link.maxPayload);
   if (link.up && link.room.full) return replyLater(road, message, outgoing, signal);
   write(link, message, outgoing);
 }
 
+/** Most replies: to the bytes that are in the chunk. False: nothing was written, and there is more to say. */
+function writeAtOnce(link: Link, { bytes, replyStart, replyEnd }: FrameMessage, data: MessageData): boolean {
+  const size = sizeOf(data);
+  if (size > link.maxPayload || !isPlainSubject(bytes, replyStart, replyEnd)) return false;
+  const { writer, outbox } = link.wire;
+  writer.reply(bytes, replyStart, replyEnd, data, size);
+  outbox.touch();
+  return true;
+}
+
 async function replyLater(
   { link, lifecycle }: ReplyRoad,
-  message: Msg,
+  message: Incoming,
   outgoing: Outgoing,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -50,7 +66,7 @@ async function replyLater(
   write(link, message, outgoing);
 }
 
-function write(link: Link, message: Msg, outgoing: Outgoing): void {
+function write(link: Link, message: Incoming, outgoing: Outgoing): void {
   if (!link.up) {
     throw new ConnectionLostError(`Cannot ${actionOf(message)}: there is no connection`, {
       outcome: "not-sent",
@@ -61,6 +77,6 @@ function write(link: Link, message: Msg, outgoing: Outgoing): void {
   outbox.touch();
 }
 
-function actionOf(message: Msg): string {
-  return `respond to a message of "${message.subject}"`;
+function actionOf(message: Incoming): string {
+  return `respond to a message of "${message.topic}"`;
 }

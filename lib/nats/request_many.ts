@@ -1,11 +1,12 @@
 import { OverflowError, TimeoutError } from "../errors.ts";
 import { type AbortLink, onAbort } from "../lifecycle/abort.ts";
 import { type Deferred, deferred, ignoreRejection } from "../lifecycle/deferred.ts";
+import { checkNames } from "../lifecycle/option.ts";
 import { checkDuration } from "../lifecycle/timer.ts";
 import type { TimerWheel, WheelTimer } from "../lifecycle/wheel.ts";
 import type { MessageData } from "../messaging/connection.ts";
 import type { DeliveredMessage, Message } from "../messaging/message.ts";
-import { checkObject, checkSignal, wrong } from "../messaging/option.ts";
+import { checkSignal, wrong } from "../messaging/option.ts";
 import type { NatsRequestManyOptions } from "./api.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Publisher } from "./publisher.ts";
@@ -32,13 +33,14 @@ export interface ManyRequest {
  */
 export function requestMany(request: ManyRequest): AsyncIterableIterator<Message> {
   const { options } = request;
-  checkObject(options);
+  checkNames(options, ["signal", "count", "timeout", "stall", "id", "properties"]);
   checkSignal(options.signal);
   const { count = Infinity, timeout = 5_000, stall = Infinity } = options;
   checkDuration("timeout", timeout);
   checkDuration("stall", stall);
   if (count !== Infinity && !(Number.isInteger(count) && count >= 1)) {
-    throw wrong("count", "a whole number from 1", count);
+    const error = wrong("count", "a whole number from 1", count);
+    throw typeof count === "number" ? new RangeError(error.message) : error;
   }
   return new Replies(request, { count, timeout, stall });
 }
@@ -70,6 +72,7 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
   constructor(request: ManyRequest, limits: Limits) {
     const { data, maxPayload, options, publisher, topic, wheel } = request;
     const outgoing = new Outgoing("request answers of", topic, data, options, maxPayload);
+    publisher.requests.check(outgoing);
     const { signal } = options;
     this.outgoing = outgoing;
     this.#signal = signal;

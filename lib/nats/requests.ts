@@ -1,15 +1,21 @@
+import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import type { Msg, PermissionViolationError, SubscriptionImpl } from "@nats-io/nats-core/internal";
+import type { Msg, PermissionViolationError } from "@nats-io/nats-core/internal";
 import { ConnectionLostError, PeerError, type SendOutcome } from "../errors.ts";
 import { Exchange } from "../flow/exchange.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import type { TimerWheel } from "../lifecycle/wheel.ts";
 import { DeliveredMessage, type Message } from "../messaging/message.ts";
 import { denialOf, noResponders } from "./failure.ts";
+import { FrameMessage, officialMessage } from "./frame_message.ts";
+import type { Interest } from "./interests.ts";
 import type { Link } from "./link.ts";
-import { IncomingMessage, saysNoResponders } from "./message.ts";
+import { IncomingMessage, type Receiver, refuse, type Responder, saysNoResponders } from "./message.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { checkAgain, type Outgoing } from "./outgoing.ts";
+import type { Protocol } from "./protocol.ts";
+import { type Frame, numberBehind } from "./scanner.ts";
+import { safeSubject } from "./subject.ts";
 
 /** Whoever waits for the replies of many. */
 export interface Gatherer {
@@ -22,36 +28,58 @@ export interface Gatherer {
  * Brings replies to their requests: one wildcard subscription for all of them, and the number of the request as the last
  * token of the subject that its reply comes to.
  */
-export class Requests {
+export class Requests implements Receiver {
+  readonly respond: Responder = refuse;
   readonly exchange: Exchange<Outgoing, Message>;
   readonly #options: ResolvedOptions;
   readonly #link: () => Link;
-  readonly #inbox: string;
+  /** Made with the first request. */
+  #inbox = "";
   readonly #gatherers: Map<string, Gatherer> = new Map();
-  #subscription: SubscriptionImpl | undefined = undefined;
+  /** Bytes of the inbox. */
+  #prefix = 0;
+  #command: { readonly topic: string; readonly bytes: Uint8Array } = { topic: "", bytes: new Uint8Array(0) };
+  #subscription: Interest | undefined = undefined;
   #gathered = 0;
   #idle: Deferred<void> | undefined = undefined;
 
   constructor(options: ResolvedOptions, wheel: TimerWheel, link: () => Link) {
     this.#options = options;
     this.#link = link;
-    this.#inbox = `${options.inboxPrefix}.${randomBytes(12).toString("hex")}.`;
     let seq = 0;
     this.exchange = new Exchange({
       wheel,
+      maxWaiting: options.maxWaiting,
       nextSeq: () => ++seq,
       describe: ({ what }) => what,
+      // A stream may have stored what it was sent and has not answered.
+      explain: (error, outgoing) => outgoing.judge === undefined ? error : outgoing.verdict(error),
       write: (number, outgoing) => {
         checkAgain(outgoing, link());
         this.#listen();
         const { writer, outbox } = link().wire;
-        outgoing.reply = this.#inbox + (outgoing.judge === undefined ? "" : judged) + number;
         outgoing.writes++;
         outgoing.seq = number;
-        writer.publish(outgoing);
+        if (outgoing.judge === undefined && outgoing.headers === undefined) {
+          writer.numbered(this.#commandTo(outgoing.topic), number, outgoing.data, outgoing.length);
+        } else {
+          outgoing.reply = this.#inbox + (outgoing.judge === undefined ? "" : judged) + number;
+          writer.publish(outgoing);
+        }
         outbox.touch();
       },
     });
+  }
+
+  /**
+   * Checks that the subject of a request leaves room for that of its reply.
+   *
+   * @throws {RangeError}
+   */
+  check(outgoing: Outgoing): void {
+    if (outgoing.topic.length > safeSubject) {
+      outgoing.fit(Buffer.byteLength(this.#options.inboxPrefix) + longestInbox);
+    }
   }
 
   /** Opens an inbox for many replies; returns its subject and how to leave it. */
@@ -101,11 +129,33 @@ export class Requests {
   /** Subscribed with the first request: a user who never asks needs no right to. */
   #listen(): void {
     if (this.#subscription?.isClosed() === false) return;
+    this.#inbox ||= `${this.#options.inboxPrefix}.${randomBytes(12).toString("hex")}.`;
+    this.#prefix = Buffer.byteLength(this.#inbox);
     // The client writes it before the first request, which goes behind it.
-    this.#subscription = this.#link().interests.subscribe(`${this.#inbox}*`, undefined, (error, message) => {
-      if (error === null) this.#receive(message);
-      else this.#refuseAll(error as PermissionViolationError, undefined);
+    this.#subscription = this.#link().interests.subscribe(`${this.#inbox}*`, undefined, {
+      message: (message) => this.#receive(message),
+      frame: (frame) => this.#take(frame),
+      denied: (error) => void this.#refuseAll(error as PermissionViolationError, undefined),
     });
+  }
+
+  get protocol(): Protocol {
+    return this.#link().protocol;
+  }
+
+  /** What a request begins with, up to its number. One after the other goes to the same subject, mostly. */
+  #commandTo(topic: string): Uint8Array {
+    if (topic !== this.#command.topic) {
+      this.#command = { topic, bytes: Buffer.from(`PUB ${topic} ${this.#inbox}`) };
+    }
+    return this.#command.bytes;
+  }
+
+  /** Most replies: without headers, to a request with a number of its own. */
+  #take(frame: Frame): void {
+    const seq = frame.headers === -1 ? numberBehind(frame, this.#prefix) : -1;
+    if (seq === -1) return this.#receive(officialMessage(frame, this.protocol));
+    this.exchange.settle(seq, new DeliveredMessage(new FrameMessage(frame, this), ignore, none));
   }
 
   #receive(message: Msg): void {
@@ -121,19 +171,24 @@ export class Requests {
       const gatherer = this.#gatherers.get(token);
       if (nobody && this.#patient) return;
       if (nobody) gatherer?.fail(nobodyAnswers(gatherer.outgoing.topic));
-      else gatherer?.reply(messageOf(message));
+      else gatherer?.reply(this.#messageOf(message));
       return;
     }
     const seq = seqOf(token);
-    if (token.startsWith(judged)) return this.#judge(seq, nobody ? undefined : messageOf(message));
-    if (!nobody) return this.exchange.settle(seq, messageOf(message));
+    if (token.startsWith(judged)) return this.#judge(seq, nobody ? undefined : this.#messageOf(message));
+    if (!nobody) return this.exchange.settle(seq, this.#messageOf(message));
     if (!this.#patient) this.exchange.refuse(seq, nobodyAnswers(this.#asked(seq)?.topic ?? ""));
+  }
+
+  #messageOf(message: Msg): DeliveredMessage {
+    return new DeliveredMessage(new IncomingMessage(message, this), ignore, none);
   }
 
   /** A reply that may be a refusal: whoever asked knows. */
   #judge(seq: number, reply: Message | undefined): void {
     const asked = this.#asked(seq);
     const error = asked?.judge?.(reply);
+    if (error !== undefined && asked?.seq === seq) asked.refused = seq;
     if (error !== undefined) this.exchange.refuse(seq, error);
     else if (reply !== undefined) this.exchange.settle(seq, reply);
     // Too late for the attempt that it answers, it is what the next one waits for.
@@ -149,7 +204,10 @@ export class Requests {
     if (gatherer !== undefined) return gatherer.fail(errorOf(gatherer.outgoing.what));
     const seq = seqOf(token);
     const asked = this.#asked(seq);
-    if (asked !== undefined) asked.answers++;
+    if (asked !== undefined) {
+      asked.answers++;
+      if (asked.seq === seq) asked.refused = seq;
+    }
     this.exchange.refuse(seq, errorOf(asked?.what ?? ""));
   }
 
@@ -196,18 +254,24 @@ export function refuseAll<T>(
   subject: string | undefined,
   errorOf: (what: string) => PeerError,
 ): number {
-  const refused: [number, string][] = [];
+  const denied: [number, string][] = [];
   exchange.find(0, (outgoing, seq) => {
     const { topic, what } = outgoing;
     if (subject !== undefined && topic !== subject) return false;
-    refused.push([seq, what]);
-    // An earlier write of it is not what the server speaks of.
-    if (outgoing.seq === seq) outgoing.answers++;
+    denied.push([seq, what]);
+    // An earlier write of it is not what the server speaks of, and an inbox that is denied is not what was written.
+    if (outgoing.seq === seq) {
+      outgoing.refused = seq;
+      if (subject !== undefined) outgoing.answers++;
+    }
     return false;
   });
-  for (const [seq, what] of refused) exchange.refuse(seq, errorOf(what));
-  return refused.length;
+  for (const [seq, what] of denied) exchange.refuse(seq, errorOf(what));
+  return denied.length;
 }
+
+/** Bytes of an inbox behind its prefix, at most: random digits, and the number of the request. */
+const longestInbox = 1 + 24 + 1 + 1 + 16;
 
 /** Begins the token of a request that judges its reply. */
 const judged = "s";
@@ -216,9 +280,9 @@ function seqOf(token: string): number {
   return Number(token.startsWith(judged) ? token.slice(judged.length) : token);
 }
 
-function messageOf(message: Msg): DeliveredMessage {
-  return new DeliveredMessage(new IncomingMessage(message), () => {});
-}
+/** Nobody counts what becomes of a reply, and no subscription ends it. */
+function ignore(): void {}
+function none(): undefined {}
 
 function nobodyAnswers(topic: string): PeerError {
   return new PeerError(`Cannot request an answer of "${topic}": nobody is subscribed there`, {

@@ -3,6 +3,7 @@ import {
   ClosedError,
   ConnectionLostError,
   MessageTooLargeError,
+  OverflowError,
   PeerError,
   TimeoutError,
   UnsupportedError,
@@ -12,6 +13,7 @@ import type { MessageData } from "../messaging/connection.ts";
 import type { Message } from "../messaging/message.ts";
 import { resolveOperation, wrong } from "../messaging/option.ts";
 import type { NatsStreamPublishOptions, NatsStreamReceipt } from "./api.ts";
+import { Attempts } from "./attempts.ts";
 import { noResponders } from "./failure.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Publisher } from "./publisher.ts";
@@ -34,14 +36,17 @@ export async function publishToStream(
   const { retry = "unknown" } = options;
   const outgoing = new StreamMessage(topic, data, options, maxPayload);
   outgoing.keep(true);
+  const attempts = new Attempts(publisher.requests.exchange.counts, outgoing);
   const deadline = now() + timeout;
   for (let left = timeout;; left = Math.max(0, deadline - now())) {
     const before = outgoing.written;
     const share = retry === "unknown" ? Math.min(patience, left) : left;
+    attempts.begin();
     try {
       await publisher.ask(outgoing, { signal, offline, timeout: share });
       return outgoing.receipt!;
     } catch (error) {
+      attempts.end();
       if (signal?.aborted === true) throw signal.reason;
       // The answer to an earlier attempt.
       if (outgoing.receipt !== undefined) return outgoing.receipt;
@@ -61,7 +66,7 @@ function mayRepeat(error: unknown): boolean {
 
 function isRefusal(error: unknown): error is Error {
   return error instanceof PeerError || error instanceof MessageTooLargeError ||
-    error instanceof UnsupportedError;
+    error instanceof OverflowError || error instanceof UnsupportedError;
 }
 
 /** A message on its way to a stream. */

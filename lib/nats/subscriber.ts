@@ -1,7 +1,8 @@
-import { type Msg, PermissionViolationError, type SubscriptionImpl } from "@nats-io/nats-core/internal";
+import { type Msg, PermissionViolationError } from "@nats-io/nats-core/internal";
 import { ConnectError, PeerError } from "../errors.ts";
 import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
+import type { RunningPhase } from "../lifecycle/running.ts";
 import {
   type DeliveryBuffer,
   MessageSubscription,
@@ -9,8 +10,12 @@ import {
 } from "../messaging/subscription.ts";
 import { denialOf } from "./failure.ts";
 import { Link, type LinkHandler, type LinkOptions } from "./link.ts";
-import { IncomingMessage, type Responder } from "./message.ts";
+import type { Interest, InterestHandler } from "./interests.ts";
+import { FrameMessage } from "./frame_message.ts";
+import { IncomingMessage, type Receiver, type Responder } from "./message.ts";
+import type { Protocol } from "./protocol.ts";
 import { reply } from "./reply.ts";
+import type { Frame } from "./scanner.ts";
 
 /** What a subscription is made of. */
 export interface SubscriberOptions {
@@ -27,12 +32,12 @@ export interface SubscriberOptions {
 const settlingShare = 0.8;
 
 /** The receiving side of one subscription. */
-export class Subscriber implements SubscriptionPeer {
+export class Subscriber implements SubscriptionPeer, InterestHandler, Receiver {
   readonly subscription: MessageSubscription;
   readonly #options: SubscriberOptions;
   readonly #link: Link;
   readonly #own: boolean;
-  #subscriptions: SubscriptionImpl[] = [];
+  #subscriptions: Interest[] = [];
   /** The server does not allow it: told while it is being made, and afterwards. */
   #denial: PeerError | undefined = undefined;
   #confirmed = false;
@@ -66,12 +71,7 @@ export class Subscriber implements SubscriptionPeer {
     try {
       if (this.#own) await this.#link.start(signal, timeout);
       await this.#link.whenUp(signal);
-      this.#subscriptions = topics.map((topic) =>
-        this.#link.interests.subscribe(topic, queue, (error, message) => {
-          if (error === null) this.#receive(message);
-          else this.#deny(error);
-        })
-      );
+      this.#subscriptions = topics.map((topic) => this.#link.interests.subscribe(topic, queue, this));
       await this.#confirm(signal);
       if (this.#paused) this.pause();
       if (this.#own) this.#link.announce();
@@ -104,7 +104,7 @@ export class Subscriber implements SubscriptionPeer {
     await limited(limits, (signal) => link.settled(signal)).catch(() => {});
   }
 
-  async goodbye(step: Step): Promise<void> {
+  async goodbye(step: RunningPhase): Promise<void> {
     if (this.#own) {
       const told = await this.#link.goodbye(step);
       if (!told && !step.signal.aborted) this.lifecycle.lost();
@@ -134,7 +134,8 @@ export class Subscriber implements SubscriptionPeer {
     while (!this.#confirmed) {
       await this.#link.whenUp(signal);
       await this.#link.settled(signal).then(() => this.#confirmed = true, (cause: unknown) => {
-        if (signal.aborted) throw cause;
+        // Lost first and aborted then: the loss alone would not have ended it.
+        signal.throwIfAborted();
         if (this.#own && this.#denial === undefined) throw this.#interrupted(cause);
       });
       if (this.#denial !== undefined) throw this.#denial;
@@ -149,15 +150,23 @@ export class Subscriber implements SubscriptionPeer {
     return new ConnectError(message, { address, cause });
   }
 
-  #receive(message: Msg): void {
-    this.subscription.deliver(new IncomingMessage(message, this.#respond));
+  message(message: Msg): void {
+    this.subscription.deliver(new IncomingMessage(message, this));
   }
 
-  readonly #respond: Responder = (message, data, signal) => {
+  frame(frame: Frame): void {
+    this.subscription.deliver(new FrameMessage(frame, this));
+  }
+
+  get protocol(): Protocol {
+    return this.#link.protocol;
+  }
+
+  readonly respond: Responder = (message, data, signal) => {
     return reply({ link: this.#link, lifecycle: this.lifecycle }, message, data, signal);
   };
 
-  #deny(error: Error): void {
+  denied(error: Error): void {
     const { topics } = this.#options;
     const action = `subscribe to "${topics.join(", ")}"`;
     const denial = error instanceof PermissionViolationError

@@ -1,6 +1,7 @@
+import { Buffer } from "node:buffer";
 import { isIP, type Transport as OfficialTransport } from "@nats-io/nats-core/internal";
 import { ProtocolError } from "../errors.ts";
-import { Outbox } from "../flow/outbox.ts";
+import { type ByteSink, Outbox } from "../flow/outbox.ts";
 import { abortable } from "../lifecycle/abort.ts";
 import { type Deferred, deferred, ignoreRejection } from "../lifecycle/deferred.ts";
 import type { Network, Transport } from "../net/transport.ts";
@@ -42,14 +43,14 @@ const gathered = 16 * 1_024;
  * that what an attempt has opened is known, and gone when it fails: the client's own transport forgets the socket of a
  * connect that takes too long.
  */
-export class Wire implements OfficialTransport {
+export class Wire implements OfficialTransport, ByteSink {
   readonly lang = "gracewire";
   readonly version: string = VERSION;
   /** What we write ourselves; what the client writes goes behind it. */
   readonly writer: FrameWriter = new FrameWriter();
   readonly outbox: Outbox;
   /** Told at the end of a tick in which something was written: what it writes goes with it, in the same write. */
-  onTick: () => void = () => {};
+  ticker: { ask(): void } | undefined = undefined;
   readonly #options: WireOptions;
   readonly #closed: Deferred<Error | undefined> = deferred();
   readonly #greeting: Deferred<Greeting> = deferred();
@@ -66,15 +67,21 @@ export class Wire implements OfficialTransport {
   constructor(options: WireOptions) {
     this.#options = options;
     ignoreRejection(this.#greeting.promise);
-    const sink = {
-      buffered: 0,
-      write: (bytes: Uint8Array) => this.#transport?.write(bytes) ?? true,
-    };
-    Object.defineProperty(sink, "buffered", { get: () => this.#transport?.buffered ?? 0 });
-    this.outbox = new Outbox(sink, this.writer, {
+    // The wire itself: objects with a getter each would outlive many of the garbage collector's rounds.
+    this.outbox = new Outbox(this, this.writer, {
       onFull: () => options.full(),
-      onTick: () => this.onTick(),
+      onTick: () => this.ticker?.ask(),
     });
+  }
+
+  /** Bytes that the transport has and the kernel has not. */
+  get buffered(): number {
+    return this.#transport?.buffered ?? 0;
+  }
+
+  /** For the outbox. */
+  write(bytes: Uint8Array): boolean {
+    return this.#transport?.write(bytes) ?? true;
   }
 
   get isClosed(): boolean {
@@ -253,7 +260,7 @@ export class Wire implements OfficialTransport {
 
 /** @throws {ProtocolError} it is no INFO. */
 function readGreeting(chunks: readonly Uint8Array[]): Greeting {
-  const text = chunks.map((chunk) => new TextDecoder().decode(chunk, { stream: true })).join("");
+  const text = Buffer.concat(chunks).toString();
   const [, json] = /^INFO\s+([^\r\n]+)\r?\n/i.exec(text) ?? [];
   try {
     const value: unknown = JSON.parse(json ?? "");

@@ -169,14 +169,14 @@ export default [
   {
     name: "headers are sent to a server that takes none",
     file: "lib/nats/outgoing.ts",
-    find: "if (this.headers === undefined || headers) return;",
-    put: "if (server !== undefined || headers) return;",
+    find: "if (this.headers === undefined || limits.headers) return;",
+    put: "if (limits.server !== undefined || limits.headers) return;",
     tests: wire,
   },
   {
     name: "the PING of a tick is another write",
     file: "lib/nats/publisher.ts",
-    find: "    this.#link().wire.onTick = () => this.#confirmations.ask();\n",
+    find: "    this.#link().wire.ticker = this.#confirmations;\n",
     put: "",
     tests: wire,
   },

@@ -172,4 +172,32 @@ export default [
     put: 'Object.fromEntries(protocols)[scheme.replace(/[+:].*$/, "")]',
     tests: ["tests/connect.test.ts"],
   },
+  {
+    name: "a key that cannot be read fails each attempt to connect",
+    file: "lib/nats/connection.ts",
+    find: "  checkCredentials(options.auth);\n",
+    put: "",
+    tests: options,
+  },
+  {
+    name: "a subject that is too long ends the connection",
+    file: "lib/nats/subject.ts",
+    find: "  if (size <= maxControlLine) return;\n",
+    put: "  if (size > 0) return;\n",
+    tests: ["tests/nats/publish.test.ts"],
+  },
+  {
+    name: "a request forgets that a subject for its reply stands behind its own",
+    file: "lib/nats/requests.ts",
+    find: "outgoing.fit(Buffer.byteLength(this.#options.inboxPrefix) + longestInbox)",
+    put: "outgoing.fit(0)",
+    tests: ["tests/nats/publish.test.ts"],
+  },
+  {
+    name: "an option of a NATS subscribe that there is not is ignored",
+    file: "lib/nats/options.ts",
+    find: "  checkNames(options, [...subscribeNames,",
+    put: "  (() => {})(options, [...subscribeNames,",
+    tests: options,
+  },
 ];

@@ -174,3 +174,17 @@ describe("a subscription that reads nothing at the moment", () => {
     expect([["1", "2", "3", "4", "5"], ["1", "2", "4", "5", "6"]]).toContainEqual(texts);
   });
 });
+
+describe("a flush through the raw connection", () => {
+  it.each(["a loss", "the end"])("that waits for its answer rejects with %s", async (what) => {
+    const { network, server, ...there } = await place();
+    const connection = await there.connect();
+    server.late = "ping";
+    const flushed = rejection((connection.raw as { flush(): Promise<void> }).flush());
+    await until(() => server.asked > 0);
+    if (what === "the end") await connection.goodbye({ grace: 0 });
+    else for (const transport of network.dialled) transport.reset();
+    expect(await flushed).toBeInstanceOf(Error);
+    server.late = undefined;
+  });
+});

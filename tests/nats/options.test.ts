@@ -5,6 +5,7 @@ import { connect, type NatsOptions } from "../../lib/nats/mod.ts";
 import { resolveOptions } from "../../lib/nats/options.ts";
 import { parseUrls } from "../../lib/nats/url.ts";
 import { memoryNetwork } from "../../lib/net/mod.ts";
+import { isTerminal } from "../../lib/pool/options.ts";
 import { leakGate } from "../support/leak.ts";
 import { watchUnhandled } from "../support/unhandled.ts";
 import { turns } from "../support/until.ts";
@@ -120,6 +121,60 @@ describe("the options of connect", () => {
   });
 });
 
+describe("the options of subscribe and requestMany", () => {
+  it("are a TypeError when there is no such option, which says what is meant", async () => {
+    const { connect, server } = await place();
+    const connection = await connect();
+    const before = server.sessions[0]!.commands.length;
+    const refused = async (options: object): Promise<string> => {
+      const error = await rejection(connection.subscribe("orders", options)) as Error;
+      expect(error).toBeInstanceOf(TypeError);
+      return error.message;
+    };
+    expect(await refused({ capcity: 5 })).toBe('Cannot use option "capcity": there is no such option');
+    expect(await refused({ group: "g" })).toBe(
+      'Cannot use option "group": there is no such option, who shares the messages of a subject is a "queue" in NATS',
+    );
+    expect(() => connection.requestMany("orders", "x", { stal: 5 } as never)).toThrow(
+      'Cannot use option "stal": there is no such option',
+    );
+    expect(() => connection.requestMany("orders", "x", { count: NaN })).toThrow(RangeError);
+    expect(server.sessions[0]!.commands.length).toBe(before);
+    // For programs that do not know which protocol they speak.
+    await (await connection.subscribe("orders", { type: "sync" } as never)).goodbye();
+  });
+});
+
+describe("credentials that cannot be read", () => {
+  const key = "the seed of an nkey";
+  const contents = "the contents of a credentials file";
+  it.each([
+    ["no key", { nkey: "sesame" }, key],
+    ["an empty key", { nkey: "" }, key],
+    ["a key with a slip", { nkey: bytesOf(`${seed.slice(0, -1)}A`) }, key],
+    ["no key of a JWT", { nkey: "sesame", jwt: "the.jwt" }, key],
+    ["the name of a file", { creds: "/etc/sesame.creds" }, contents],
+    ["a file without a key", { creds: bytesOf(file.replace(seed, "sesame")) }, contents],
+  ])(
+    "are a TypeError before anything is dialled, and final for a pool: %s",
+    async (_what, options, wanted) => {
+      const { network, server } = await place();
+      const [name] = Object.keys(options);
+      for (const call of [connect, connectAny]) {
+        const error = await rejection(call(server.url as "nats:", { network, ...options })) as Error;
+        expect(error).toBeInstanceOf(TypeError);
+        expect(error.message).toBe(
+          `Cannot use option "${name}": expected ${wanted}, got what cannot be read as one`,
+        );
+        expect(inspect(error, { depth: 10 })).not.toContain("sesame");
+        expect(isTerminal(error)).toBe(true);
+      }
+      expect([...network.dialled].length).toBe(0);
+      expect(server.sessions.length).toBe(0);
+    },
+  );
+});
+
 describe("an authenticator that returns a promise", () => {
   it.each([
     ["of credentials", () => Promise.resolve({ user: "me" })],
@@ -138,6 +193,41 @@ describe("an authenticator that returns a promise", () => {
     expect(server.sessions.map(({ connect }) => connect)).toEqual([undefined, undefined]);
     unhandled.end();
     expect(unhandled.errors).toEqual([]);
+  });
+});
+
+describe("an authenticator that returns a promise at a later login", () => {
+  const message =
+    'Cannot use option "authenticator": expected a function that is synchronous and returns credentials, got a promise';
+
+  it("ends the connection with the same error, and logs in no more", async () => {
+    const { network, server, ...there } = await place();
+    let logins = 0;
+    const authenticator = (): object => ++logins === 1 ? { user: "me" } : Promise.resolve({ user: "me" });
+    const connection = await there.connect({ authenticator });
+    const waiting = rejection(connection.publish("orders", "x".repeat(20), { retry: "unknown" }));
+    for (const transport of network.dialled) transport.reset();
+    const { cause, reason, residue } = await connection.closed;
+    expect(cause).toBe("lost");
+    expect(reason).toBeInstanceOf(TypeError);
+    expect((reason as Error).message).toBe(message);
+    expect(await waiting).toMatchObject({ code: "ERR_CLOSED", cause: reason });
+    expect(residue).toEqual({ sockets: 0, timers: 0, listeners: 0 });
+    expect(logins).toBe(2);
+    expect(server.sessions.length).toBe(2);
+  });
+
+  it("ends a subscription with a connection of its own the same way", async () => {
+    const { network, ...there } = await place();
+    let logins = 0;
+    const authenticator = (): object => ++logins < 3 ? { user: "me" } : Promise.resolve({ user: "me" });
+    const connection = await there.connect({ authenticator });
+    const subscription = await connection.subscribe("orders");
+    [...network.dialled].at(-1)!.reset();
+    const { reason } = await subscription.closed;
+    expect(reason).toBeInstanceOf(TypeError);
+    expect((reason as Error).message).toBe(message);
+    expect(connection.state).toBe("open");
   });
 });
 

@@ -1,5 +1,8 @@
+import { Buffer } from "node:buffer";
 import { describe, expect, it } from "vitest";
 import { ConnectionLostError, OverflowError, PeerError } from "../../lib/errors.ts";
+import type { NatsConnection } from "../../lib/nats/mod.ts";
+import type { PublishOptions } from "../../lib/messaging/connection.ts";
 import { turns, until } from "../support/until.ts";
 import { leakGate } from "../support/leak.ts";
 import { places, rejection, watch } from "./kit.ts";
@@ -80,13 +83,22 @@ describe("publish", () => {
     ["orders", { properties: { "a:b": "x" } }],
     ["orders", { properties: { a: "x\r\ny" } }],
     ["orders", { id: "" }],
-  ])("is a TypeError before anything is sent: %s %j", async (topic, options) => {
-    const { server, ...there } = await place();
-    const connection = await there.connect();
-    const { length } = server.sessions[0]!.commands;
-    expect(await rejection(connection.publish(topic, "x", options))).toBeInstanceOf(TypeError);
-    expect(server.sessions[0]!.commands.length).toBe(length);
-  });
+    ["orders", { properties: ["a"] }],
+    ["orders", { properties: new Map([["a", "b"]]) }],
+  ] as [string, PublishOptions][])(
+    "is a TypeError before anything is sent: %s %j",
+    async (topic, options) => {
+      const { server, ...there } = await place();
+      const connection = await there.connect();
+      const { length } = server.sessions[0]!.commands;
+      const error = await rejection(connection.publish(topic, "x", options)) as Error;
+      expect(error).toBeInstanceOf(TypeError);
+      if (topic !== "orders") {
+        expect(error.message).toMatch(/^Cannot publish to "[^"]+": expected a subject such as orders\.new/);
+      }
+      expect(server.sessions[0]!.commands.length).toBe(length);
+    },
+  );
 
   it("is not confirmed by the next connection", async () => {
     const { network, server, ...there } = await place();
@@ -102,6 +114,49 @@ describe("publish", () => {
     await connection.publish("orders", "afterwards");
     const { messages } = await connection.goodbye();
     expect(messages).toMatchObject({ published: 2, confirmed: 1, unconfirmed: 1 });
+  });
+});
+
+describe("a subject that is too long for a line of the protocol", () => {
+  // The sizes behind it, and what belongs to a reply or a subscription: 24 digits of an inbox, 16 of a number at most.
+  const calls: [string, number, (connection: NatsConnection, subject: string) => Promise<unknown>][] = [
+    ["publish", 2, (connection, subject) => connection.publish(subject, "x")],
+    ["publish with headers", 6, (connection, subject) => connection.publish(subject, "x", { id: "7" })],
+    ["publishUnconfirmed", 2, (connection, subject) => {
+      return new Promise<void>((resolve) => resolve(connection.publishUnconfirmed(subject, "x")));
+    }],
+    ["request", 52, (connection, subject) => connection.request(subject, "x", { timeout: 20 })],
+    ["requestMany", 52, async (connection, subject) => {
+      for await (const _ of connection.requestMany(subject, "x", { timeout: 20 }));
+    }],
+    ["publishToStream", 56, (connection, subject) => {
+      return connection.publishToStream(subject, "x", { id: "7", retry: "never", timeout: 20 });
+    }],
+    ["subscribe", 17, (connection, subject) => connection.subscribe(subject)],
+    ["subscribe in a group", 19, (connection, subject) => connection.subscribe(subject, { queue: "q" })],
+    ["subscribe in a group of a long name", 4_000, (connection, subject) => {
+      return connection.subscribe(subject, { queue: "q".repeat(4_000 - 18) });
+    }],
+  ];
+
+  it.each(calls)("is a RangeError, and the connection lives: %s", async (_what, behind, call) => {
+    const { server, ...there } = await place();
+    const connection = await there.connect();
+    const fits = "é" + "a".repeat(4_096 - behind - 2);
+    const before = server.sessions[0]!.commands.length;
+    const error = await rejection(call(connection, `${fits}a`)) as Error;
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error.message).toContain("its line of 4097 bytes exceeds the 4096 bytes that a server takes");
+    expect(server.sessions.length).toBe(1);
+    expect(server.sessions[0]!.commands.length).toBe(before);
+    await call(connection, fits).catch((error: unknown) => expect(error).not.toBeInstanceOf(RangeError));
+    const lines = (): string[] => {
+      return server.sessions.flatMap(({ commands }) => commands).filter((line) => line.includes(fits));
+    };
+    await until(() => lines().length > 0);
+    for (const line of lines()) {
+      expect(Buffer.byteLength(line.replace(/^\S+ /, ""))).toBeLessThanOrEqual(4_096);
+    }
   });
 });
 

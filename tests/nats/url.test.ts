@@ -46,6 +46,8 @@ describe("an option of NATS", () => {
     { heartbeat: 0 },
     { missedHeartbeats: 0 },
     { reconnect: { attempts: 0 } },
+    { reconnect: { min: 500, max: 100 } },
+    { timeout: NaN },
   ] as NatsOptions[])("is a RangeError when it is out of range: %j", async (options) => {
     expect(await rejection(connect("nats://h", options))).toBeInstanceOf(RangeError);
   });
@@ -61,6 +63,7 @@ describe("an option of NATS", () => {
     { reconnect: true },
     { noResponders: "x" },
     { inboxPrefix: "a.*" },
+    { inboxPrefix: "a".repeat(1_025) },
     { echo: 1 },
     null,
   ])("is a TypeError when it is none: %j", async (options) => {

@@ -69,6 +69,23 @@ describe("the window in bytes", () => {
   });
 });
 
+describe("those that wait", () => {
+  it("are no more than may", async () => {
+    const { server, ...there } = await place();
+    const connection = await there.connect({ window: 1, maxWaiting: 2 });
+    server.late = "publish";
+    const taken = range(3).map((i) => connection.publish("orders", `${i}`));
+    const error = await rejection(connection.publish("orders", "too many"));
+    expect(error).toMatchObject({ name: "OverflowError", capacity: 2 });
+    expect((error as Error).message).toBe('Cannot publish to "orders": 2 others wait, no more may');
+    await until(() => server.asked > 0);
+    server.late = undefined;
+    server.answer();
+    await Promise.all(taken);
+    expect((await connection.goodbye()).operations).toMatchObject({ settled: 3, refused: 1 });
+  });
+});
+
 describe("a window of one", () => {
   it("lets no unconfirmed message overtake those that wait", async () => {
     const { server, ...there } = await place();
