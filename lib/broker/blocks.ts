@@ -33,10 +33,10 @@ export class Blocks {
   }
 
   /** Nobody looks at this body any longer, which came from here. */
-  give({ buffer }: Uint8Array): void {
-    const size = buffer.byteLength;
-    if (size === 0 || size > largest) return;
+  give(body: Uint8Array): void {
+    const size = Blocks.sizeFor(body.length);
+    if (size > largest) return;
     const free = this.#free[Math.clz32(size - 1)]!;
-    if (free.length * size < kept) free.push(buffer as ArrayBuffer);
+    if (free.length * size < kept) free.push(body.buffer as ArrayBuffer);
   }
 }

@@ -43,8 +43,13 @@ export class Memory {
 
   /** Whether a message with this body and so many copies can be held. */
   fits(body: Uint8Array, copies: number): boolean {
-    const chunk = this.#last?.buffer === body.buffer ? 0 : body.buffer.byteLength;
-    return this.hasRoomFor(MESSAGE_COST + copies * COPY_COST + chunk);
+    const { buffer } = body;
+    return this.fitsIn(this.#last?.buffer === buffer ? 0 : buffer.byteLength, copies);
+  }
+
+  /** The same for a message whose body takes so many bytes. */
+  fitsIn(bytes: number, copies: number): boolean {
+    return this.hasRoomFor(MESSAGE_COST + copies * COPY_COST + bytes);
   }
 
   /** Whether so many bytes more can be used. */

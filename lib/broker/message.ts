@@ -64,12 +64,22 @@ export class Message {
     return this.#body;
   }
 
+  /** Whether it can be held, and so many copies of it. */
+  fits(copies: number): boolean {
+    return this.#moved ? this.#memory.fitsIn(this.#blockSize, copies) : this.#memory.fits(this.#body, copies);
+  }
+
+  /** Bytes of its block. Not asked of the buffer: that is a call into the engine. */
+  get #blockSize(): number {
+    return Blocks.sizeFor(this.#body.length);
+  }
+
   /** One more copy of it exists. */
   hold(): void {
     this.#memory.add(COPY_COST);
     if (this.#holders++ > 0) return;
     this.#memory.add(MESSAGE_COST);
-    if (this.#moved) this.#memory.add(this.#body.buffer.byteLength);
+    if (this.#moved) this.#memory.add(this.#blockSize);
     else this.#chunk = this.#memory.keep(this.#body);
   }
 
@@ -82,9 +92,10 @@ export class Message {
       this.#memory.leave(this.#chunk);
       this.#chunk = undefined;
     } else if (this.#moved) {
-      this.#memory.free(this.#body.buffer.byteLength);
+      this.#memory.free(this.#blockSize);
       this.#memory.blocks.give(this.#body);
       this.#body = nothing;
+      this.#moved = false;
     }
   }
 
@@ -94,10 +105,10 @@ export class Message {
    */
   settle(): void {
     const chunk = this.#chunk;
-    const { length } = this.#body;
-    const size = Blocks.sizeFor(length);
+    if (chunk === undefined) return;
+    const size = this.#blockSize;
     // The chunk may have other users, and stay.
-    if (chunk === undefined || size * 2 > chunk.buffer.byteLength || !this.#memory.hasRoomFor(size)) return;
+    if (size * 2 > chunk.buffer.byteLength || !this.#memory.hasRoomFor(size)) return;
     this.#body = this.#memory.blocks.copy(this.#body);
     this.#moved = true;
     this.#memory.add(size);

@@ -142,7 +142,7 @@ function tryOpen(
   cluster: string = defaultCluster,
   body: Uint8Array | undefined,
 ): string | undefined {
-  const ttl = given === undefined ? session.settings.requestTtl : isWhole(given) ? Number(given) : 0;
+  const ttl = given === undefined ? session.settings.requestTtl : wholeOf(given);
   if (ttl <= 0) {
     return `java.lang.NumberFormatException: ttl is "${given!.slice(0, 32)}", must be milliseconds`;
   }
@@ -184,19 +184,25 @@ class Question implements RequestOptions {
     return this.#body === undefined;
   }
 
-  encode(id: string, blocks: Blocks): Uint8Array {
+  encode(prefix: string, number: number, blocks: Blocks): Uint8Array {
     const { address, reader } = this.asker;
     const ttl = String(this.#given);
     const cluster = this.#cluster;
-    if (this.#body === undefined) return reader.withProperties(id, address, ttl, cluster, blocks);
-    const properties = { [CORRELATION_ID]: id, [REPLY_TO]: address, ttl, cluster };
+    if (this.#body === undefined) return reader.withProperties(prefix, number, address, ttl, cluster, blocks);
+    const properties = { [CORRELATION_ID]: `${prefix}${number}`, [REPLY_TO]: address, ttl, cluster };
     return withProperties(this.protocol, this.#body, properties);
   }
 }
 
-/** Whether it is a whole number, with space around it or not. */
-function isWhole(text: string): boolean {
-  return /^\s*[0-9]{1,15}\s*$/.test(text);
+/** The whole number that a text is, with space around it or not; 0 when it is none. */
+function wholeOf(text: string): number {
+  let number = 0;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9 || at === 15) return /^\s*[0-9]{1,15}\s*$/.test(text) ? Number(text) : 0;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 /** What the header says about the body, or why that is not enough. */

@@ -1,4 +1,10 @@
+import { BACKSLASH, QUOTE } from "../eventmesh/wire/ascii.ts";
 import { decodeText } from "../eventmesh/wire/text.ts";
+
+/** What a byte is in a name: 0 for letters and digits of a property, 1 for what may stand in others, 2 for all else. */
+const kinds = new Uint8Array(256).fill(1, 0x20, 0x7f).fill(0, 0x30, 0x3a).fill(0, 0x61, 0x7b);
+kinds.fill(2, 0, 0x20).fill(2, 0x7f);
+kinds[QUOTE] = kinds[BACKSLASH] = 2;
 
 /** Names that are remembered. */
 const slotCount = 1_024;
@@ -25,4 +31,16 @@ export function equals(text: string, bytes: Uint8Array, start: number, end: numb
   if (text.length !== end - start) return false;
   for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
   return true;
+}
+
+/** Offset of the quote that ends a text of JSON which stands for itself: ASCII without escapes; -1 for all others. */
+export function plainEnd(bytes: Uint8Array, at: number, end: number): number {
+  while (at < end && kinds[bytes[at]!] !== 2) at++;
+  return at < end && bytes[at] === QUOTE ? at : -1;
+}
+
+/** Whether the name of a property stands there: lower-case letters and digits. */
+export function isPropertyName(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (kinds[bytes[at]!] !== 0) return false;
+  return end > start;
 }

@@ -79,11 +79,19 @@ export type Authenticate = (
   options: { readonly signal: AbortSignal },
 ) => boolean | string | void | Promise<boolean | string | void>;
 
-/** The most that a broker takes on. All of them are whole numbers. */
+/** The most that a broker takes on. All of them are whole numbers; `perAddress` may be `Infinity`. */
 export interface BrokerLimits {
   /** Connections at a time; more are reset. @default {10_000} */
   readonly sessions?: number | undefined;
-  /** Bytes of a frame; a connection that sends a larger one is ended. @default {4_194_304} */
+  /** Connections at a time from one address (unix sockets have none); more are reset. @default {Infinity} */
+  readonly perAddress?: number | undefined;
+  /**
+   * Bytes of a frame; a connection that sends a larger one is ended as soon as its length is known. Until its hello is
+   * accepted a connection may send frames of 65_536 bytes, at most. A frame that is not yet complete takes memory, about
+   * twice of what has come of it and `maxFrame` at most, which is not part of `memory`: strangers can take `sessions`
+   * times 64 KiB (and as much in answers that they do not read), clients that were let in `sessions` times `maxFrame`.
+   * @default {4_194_304}
+   */
   readonly maxFrame?: number | undefined;
   /** Bytes of the body of a message; at least 1_024 less than `maxFrame`. @default {1_048_576} */
   readonly maxMessageSize?: number | undefined;
@@ -92,7 +100,12 @@ export interface BrokerLimits {
    * the messages that wait for a broadcasting session, as many are kept; then the oldest is dropped. @default {16_384}
    */
   readonly queue?: number | undefined;
-  /** Bytes that messages may take in total. What is written to sockets and not yet sent comes on top. @default {268_435_456} */
+  /**
+   * Bytes that messages may take in total. What is written to sockets and not yet sent comes on top, and so do frames that
+   * are not yet complete (see `maxFrame`). It is for all topics together: messages that a group leaves unacknowledged take
+   * it from the others, up to `queue` messages of `maxMessageSize` bytes per group and topic. Smaller ones of these two
+   * keep room for the others. @default {268_435_456}
+   */
   readonly memory?: number | undefined;
   /** Topics that anybody subscribes to or anything is held for. @default {10_000} */
   readonly topics?: number | undefined;
@@ -100,13 +113,19 @@ export interface BrokerLimits {
   readonly groups?: number | undefined;
   /** Pushes that a session may have unacknowledged at a time. @default {1_024} */
   readonly unackedPerSession?: number | undefined;
-  /** Requests that wait for their reply. @default {16_384} */
+  /**
+   * Requests that wait for their reply, or for the end of their time: the broker does not learn that a client has given
+   * one up. A session may have as many as it leaves for others: one alone takes half of them (of 1, that one), and another
+   * still finds a place. A request beyond that is refused as busy; those of a session that is gone hold no place.
+   * @default {16_384}
+   */
   readonly pendingRequests?: number | undefined;
 }
 
 /** Complete and checked options. */
 export interface BrokerSettings extends CoreSettings {
   readonly sessions: number;
+  readonly perAddress: number;
   readonly maxFrame: number;
   readonly maxMessageSize: number;
   readonly window: number;
@@ -132,9 +151,15 @@ function count(least: number): v.GenericSchema<number> {
   );
 }
 
+const countOrNone = v.pipe(
+  v.number("a number"),
+  v.check((value) => value === Infinity || (Number.isInteger(value) && value >= 1), "1 or more, or Infinity"),
+);
+
 const limits = v.pipe(
   v.strictObject({
     sessions: v.optional(count(1), 10_000),
+    perAddress: v.optional(countOrNone, Infinity),
     maxFrame: v.optional(v.pipe(count(2_048), v.maxValue(0x7fffffff, "at most 2147483647")), MAX_FRAME),
     maxMessageSize: v.optional(count(1)),
     queue: v.optional(count(1), 16_384),
@@ -207,13 +232,14 @@ export function checkOptions(options: BrokerOptions): CheckedOptions {
   if (result.success) return checkSizes(result.output);
   const [issue] = result.issues;
   const option = v.getDotPath(issue) ?? "options";
-  const known = issue.type === "strict_object" && issue.expected === "never"
-    ? "no such option"
-    : issue.message;
-  const message = `Cannot use option "${option}": expected ${known}, got ${shown(issue.input)}`;
-  throw issue.kind === "validation" || Number.isNaN(issue.input)
-    ? new RangeError(message)
-    : new TypeError(message);
+  if (issue.type === "strict_object" && issue.expected === "never") {
+    throw new TypeError(`Cannot use option "${option}": there is no such option`);
+  }
+  const message = `Cannot use option "${option}": expected ${issue.message}, got ${shown(issue.input)}`;
+  // A number where one is wanted, NaN included: what is wrong is its value.
+  const outOfRange = typeof issue.input === "number" &&
+    (issue.kind === "validation" || issue.type === "number");
+  throw outOfRange ? new RangeError(message) : new TypeError(message);
 }
 
 function checkSizes(options: CheckedOptions): CheckedOptions {

@@ -30,6 +30,8 @@ export interface OutletOptions {
 /** Whose an {@linkcode Outlet} is. */
 export interface OutletOwner {
   readonly id: number;
+  /** Undefined before its hello is accepted. */
+  readonly identity: unknown;
   /** The peer takes nothing: this is why it is cut. */
   cut(reason: unknown): void;
 }
@@ -149,24 +151,31 @@ export class Outlet implements OutboxOwner {
 
   #written(): void {
     this.#touch();
-    if (!this.#blocked) return;
-    const { maxFrame, patience, timers } = this.#options;
     const owner = this.#owner;
+    const { maxFrame, patience, timers } = this.#options;
+    if (owner.identity === undefined) return this.#cutAbove(strangersBytes);
+    if (!this.#blocked) return;
     if (++this.#owed >= answersOwed && this.#stalled === undefined) {
       this.#transport.pause();
       const message = `Cannot go on with session ${owner.id}: it took no answer in ${patience} ms`;
       const onDeadline = (): void => owner.cut(new TimeoutError(message, { timeout: patience }));
       this.#stalled = timers.add(patience, { onDeadline });
     }
-    const capacity = Math.max(bytesOwed, 4 * maxFrame);
+    this.#cutAbove(Math.max(bytesOwed, 4 * maxFrame));
+  }
+
+  #cutAbove(capacity: number): void {
     if (this.#transport.buffered <= capacity) return;
+    const { id } = this.#owner;
     const message =
-      `Cannot go on with session ${owner.id}: it takes no answers, and more than ${capacity} bytes are waiting`;
-    owner.cut(new OverflowError(message, { capacity }));
+      `Cannot go on with session ${id}: it takes no answers, and more than ${capacity} bytes are waiting`;
+    this.#owner.cut(new OverflowError(message, { capacity }));
   }
 }
 
 /** Answers that may be waiting in a transport that does not take them, before the client is not read any further. */
 const answersOwed = 1_024;
+/** Bytes that may be waiting for a client whose hello is not accepted, before it is cut. */
+const strangersBytes = 65_536;
 /** Bytes that may be waiting there, at least, before the client is cut. */
 const bytesOwed = 16 * 1_048_576;

@@ -1,10 +1,10 @@
-import { BACKSLASH, CLOSE, COMMA, OPEN, QUOTE } from "../eventmesh/wire/ascii.ts";
+import { CLOSE, COMMA, OPEN, QUOTE } from "../eventmesh/wire/ascii.ts";
 import { CORRELATION_ID, type EventProtocol, REPLY_TO } from "../eventmesh/wire/mod.ts";
 import { decodeText } from "../eventmesh/wire/text.ts";
 import type { Blocks } from "./blocks.ts";
-import { type Words, words } from "../eventmesh/wire/words.ts";
 import { attributes } from "./envelope.ts";
-import { equals, Names } from "./names.ts";
+import { equals, isPropertyName, Names, plainEnd } from "./names.ts";
+import { type HoleKind, type Shape, Shapes, Sketch } from "./shape.ts";
 import { JsonSyntax } from "./syntax.ts";
 
 /** A property that an {@linkcode EnvelopeReader} finds. */
@@ -13,16 +13,13 @@ export type LookedProperty = typeof CORRELATION_ID | typeof REPLY_TO | "ttl" | "
 /** Properties that the broker looks at, or replaces in requests. */
 const looked: readonly LookedProperty[] = [CORRELATION_ID, REPLY_TO, "ttl", "cluster"];
 
-/** What a byte is in a name: 0 for letters and digits of a property, 1 for what may stand in others, 2 for all else. */
-const kinds = new Uint8Array(256).fill(1, 0x20, 0x7f).fill(0, 0x30, 0x3a).fill(0, 0x61, 0x7b);
-kinds.fill(2, 0, 0x20).fill(2, 0x7f);
-kinds[QUOTE] = kinds[BACKSLASH] = 2;
-
-const idStart = new TextEncoder().encode(`"${CORRELATION_ID}":"`);
+const encoder = new TextEncoder();
 
 /** Bits for the attributes that a CloudEvent must have. */
 const allAttributes = 0b11111;
 const dataBit = 0b100000;
+/** What may be in place of their texts: the version has to stay what it is, and a topic is noted by who takes it. */
+const attributeHoles: readonly (HoleKind | "none")[] = ["none", "some", "some", "some", "none"];
 
 /** The members of an EventMeshMessage that matter, and bits for them. */
 const members: readonly string[] = ["topic", "body", "properties", "headers"];
@@ -41,6 +38,8 @@ export class EnvelopeReader {
   topic = "";
   readonly #syntax: JsonSyntax = new JsonSyntax();
   readonly #names: Names = new Names();
+  readonly #shapes: Shapes = new Shapes(this.#names);
+  readonly #sketch: Sketch = new Sketch();
   /** Where the values of the looked-at properties are, without their quotes; 0 for the start of one that is missing. */
   readonly #starts: Int32Array = new Int32Array(looked.length);
   readonly #ends: Int32Array = new Int32Array(looked.length);
@@ -54,13 +53,16 @@ export class EnvelopeReader {
   /** The body. */
   #start = 0;
   #end = 0;
-  #beginning: Beginning | undefined = undefined;
-  #misses = 0;
+  /** It has this one, and nobody has asked yet where things are. */
+  #shape: Shape | undefined = undefined;
   /** What the last request was enclosed in. */
   #address = "";
   #ttl = "";
   #cluster = "";
-  #tail: Uint8Array = idStart;
+  #tail: Uint8Array = encoder.encode("");
+  /** What is in front of the number of a request, and the last part of that. */
+  #head: Uint8Array = this.#tail;
+  #prefix = "";
 
   /** Reads the body at `start` to `end`. False: ask `readEnvelope`. */
   read(protocol: EventProtocol, bytes: Uint8Array, start: number, end: number): boolean {
@@ -68,60 +70,49 @@ export class EnvelopeReader {
     syntax.open(bytes);
     this.#start = start;
     this.#end = end;
-    const starts = this.#starts;
-    for (let i = 0; i < starts.length; i++) starts[i] = 0;
+    const shape = this.#shapes.find(protocol, syntax, start, end);
+    this.#shape = shape;
+    if (shape !== undefined) {
+      this.topic = this.#shapes.topic;
+      return true;
+    }
+    this.#starts.fill(0);
     this.#keptCount = 0;
     this.#together = false;
-    if (protocol === "eventmeshmessage" && this.#continues(start, end)) return true;
+    this.#sketch.begin();
     const open = syntax.spaceEnd(start, end);
     if (open >= end || bytes[open] !== OPEN) return false;
     const behind = protocol === "cloudevents"
       ? this.#cloudEvent(open + 1, end)
       : this.#message(open + 1, end);
-    return behind >= 0 && syntax.spaceEnd(behind, end) === end;
-  }
-
-  /** Whether an EventMeshMessage is like one before but for its text, which is last. All of it is looked at. */
-  #continues(start: number, end: number): boolean {
-    const syntax = this.#syntax;
-    const beginning = this.#beginning;
-    if (beginning === undefined) return false;
-    const text = start + beginning.words.length;
-    if (text + 2 > end || !syntax.has(beginning.words, start)) return false;
-    if (syntax.bytes[end - 1] !== CLOSE || syntax.stringEnd(text, end) !== end - 2) return false;
-    this.topic = beginning.topic;
-    this.#open = start + beginning.open;
-    this.#close = start + beginning.close;
-    const { places } = beginning;
-    for (let i = 0; i < looked.length; i++) {
-      this.#starts[i] = places[2 * i]! === 0 ? 0 : start + places[2 * i]!;
-      this.#ends[i] = start + places[2 * i + 1]!;
-    }
-    this.#keptCount = places.length - 2 * looked.length;
-    for (let i = 0; i < this.#keptCount; i++) this.#kept[i] = start + places[2 * looked.length + i]!;
-    this.#misses = 0;
+    if (behind < 0 || syntax.spaceEnd(behind, end) !== end) return false;
+    if (this.#shapes.curious) this.#learn(protocol);
     return true;
   }
 
-  /** Remembers how this body begins, now and then: they may all begin in another way. */
-  #learn(text: number): void {
-    if (this.#misses++ % patience !== 0 || this.#close === 0) return;
-    const start = this.#start;
-    const length = text - start;
-    if (length > longestBeginning) return;
+  /** Remembers what this body has in common with others. */
+  #learn(protocol: EventProtocol): void {
+    // Where properties have no place there is nothing to replace.
+    const places = this.extensible ? [this.#open, this.#close, ...this.#kept.slice(0, this.#keptCount)] : [];
     const { bytes } = this.#syntax;
-    const places: number[] = [];
+    const shape = this.#sketch.shape(protocol, bytes, [this.#start, this.#end], [...this.#starts], places);
+    if (shape !== undefined) this.#shapes.learn(shape);
+  }
+
+  /** Finds out where things are in a body that has a known shape. */
+  #locate({ looked, parts, places }: Shape): void {
+    this.#shape = undefined;
+    const { begins } = this.#shapes;
     for (let i = 0; i < looked.length; i++) {
-      places.push(this.#starts[i]! === 0 ? 0 : this.#starts[i]! - start, this.#ends[i]! - start);
+      const hole = looked[i]!;
+      this.#starts[i] = hole < 0 ? 0 : begins[hole]! + parts[hole]!.length;
+      this.#ends[i] = hole < 0 ? 0 : begins[hole + 1]!;
     }
-    for (let i = 0; i < this.#keptCount; i++) places.push(this.#kept[i]! - start);
-    this.#beginning = {
-      words: words(bytes, start, text),
-      topic: this.topic,
-      open: this.#open - start,
-      close: this.#close - start,
-      places,
-    };
+    const count = places.length / 2;
+    this.#open = count === 0 ? 0 : begins[places[0]!]! + places[1]!;
+    this.#close = count === 0 ? 0 : begins[places[2]!]! + places[3]!;
+    for (let i = 2; i < count; i++) this.#kept[i - 2] = begins[places[2 * i]!]! + places[2 * i + 1]!;
+    this.#keptCount = Math.max(0, count - 2);
   }
 
   /** Lets go of the bytes. */
@@ -131,6 +122,7 @@ export class EnvelopeReader {
 
   /** A property of the body that was read. */
   property(name: LookedProperty): string | undefined {
+    if (this.#shape !== undefined) this.#locate(this.#shape);
     const which = looked.indexOf(name);
     const start = this.#starts[which]!;
     if (start === 0) return undefined;
@@ -142,6 +134,7 @@ export class EnvelopeReader {
 
   /** The number behind `prefix` in a property of the body that was read; NaN when that is not what the property is. */
   numberOf(name: LookedProperty, prefix: string): number {
+    if (this.#shape !== undefined) this.#locate(this.#shape);
     const which = looked.indexOf(name);
     const { bytes } = this.#syntax;
     const start = this.#starts[which]!;
@@ -161,17 +154,31 @@ export class EnvelopeReader {
 
   /** Whether the body that was read has a place for properties. */
   get extensible(): boolean {
+    if (this.#shape !== undefined) this.#locate(this.#shape);
     return this.#close > 0;
   }
 
-  /** The body that was read, with these in place of the looked-at properties. They need no escapes. */
-  withProperties(id: string, address: string, ttl: string, cluster: string, blocks: Blocks): Uint8Array {
+  /**
+   * The body that was read, with these in place of the looked-at properties. They need no escapes. The identity of the
+   * request is a number behind a prefix.
+   */
+  withProperties(
+    prefix: string,
+    number: number,
+    address: string,
+    ttl: string,
+    cluster: string,
+    blocks: Blocks,
+  ): Uint8Array {
+    if (this.#shape !== undefined) this.#locate(this.#shape);
     const { bytes } = this.#syntax;
+    const head = this.#headOf(prefix);
     const tail = this.#tailOf(address, ttl, cluster);
+    const digits = digitsOf(number);
     const kept = this.#kept;
     const count = this.#keptCount;
     const before = this.#open - this.#start;
-    let size = before + 1 + idStart.length + id.length + tail.length + this.#end - this.#close;
+    let size = before + 1 + head.length + digits + tail.length + this.#end - this.#close;
     for (let i = 0; i < count; i += 2) size += kept[i + 1]! - kept[i]! + 1;
     const result = blocks.take(size);
     let at = before;
@@ -182,12 +189,25 @@ export class EnvelopeReader {
       at += kept[i + 1]! - kept[i]!;
       result[at++] = COMMA;
     }
-    result.set(idStart, at);
-    at += idStart.length;
-    for (let i = 0; i < id.length; i++) result[at++] = id.charCodeAt(i);
+    result.set(head, at);
+    at += head.length + digits;
+    for (let i = 1, rest = number; i <= digits; i++) {
+      const next = Math.floor(rest / 10);
+      result[at - i] = 0x30 + rest - next * 10;
+      rest = next;
+    }
     result.set(tail, at);
     copy(bytes, this.#close, this.#end, result, at + tail.length);
     return result;
+  }
+
+  /** The beginning of the member that is the identity of a request. */
+  #headOf(prefix: string): Uint8Array {
+    if (this.#prefix !== prefix || this.#head.length === 0) {
+      this.#prefix = prefix;
+      this.#head = encoder.encode(`"${CORRELATION_ID}":"${prefix}`);
+    }
+    return this.#head;
   }
 
   /** The members behind the identity of a request. They are mostly those of the last one. */
@@ -197,7 +217,7 @@ export class EnvelopeReader {
       this.#ttl = ttl;
       this.#cluster = cluster;
       const members = JSON.stringify({ [REPLY_TO]: address, ttl, cluster });
-      this.#tail = new TextEncoder().encode(`",${members.slice(1)}`);
+      this.#tail = encoder.encode(`",${members.slice(1)}`);
     }
     return this.#tail;
   }
@@ -212,7 +232,7 @@ export class EnvelopeReader {
       at = syntax.spaceEnd(at, end);
       if (at >= end || bytes[at] !== QUOTE) return -1;
       const name = at + 1;
-      const nameEnd = this.#nameEnd(name, end);
+      const nameEnd = plainEnd(bytes, name, end);
       if (nameEnd < 0) return -1;
       at = syntax.valueStart(nameEnd, end);
       if (at < 0 || at >= end) return -1;
@@ -230,11 +250,11 @@ export class EnvelopeReader {
       if (member === 0 && !this.#takeTopic(value, at)) return -1;
       // A text, a number or a boolean.
       if (member === 1 && (first === OPEN || first === 0x5b || first === 0x6e)) return -1;
+      if (member === 1 && first === QUOTE) this.#sketch.hole(value + 1, at - 1, "any");
       if (member > 1 && first !== OPEN && first !== 0x6e) return -1;
       at = syntax.spaceEnd(at, end);
       if (at < end && bytes[at] === CLOSE) {
         if ((seen & neededMembers) !== neededMembers) return -1;
-        if (member === 1 && first === QUOTE && at === end - 1) this.#learn(value + 1);
         return at + 1;
       }
       if (at >= end || bytes[at] !== COMMA) return -1;
@@ -252,14 +272,14 @@ export class EnvelopeReader {
     for (;;) {
       if (at >= end || bytes[at] !== QUOTE) return -1;
       const start = at;
-      const nameEnd = this.#nameEnd(start + 1, end);
+      const nameEnd = plainEnd(bytes, start + 1, end);
       if (nameEnd < 0 || !isPropertyName(bytes, start + 1, nameEnd)) return -1;
       const value = syntax.valueStart(nameEnd, end);
       if (value < 0 || value >= end) return -1;
       const first = bytes[value]!;
       if (first === OPEN || first === 0x5b || first === 0x6e) return -1;
       at = syntax.valueEnd(value, end);
-      if (at < 0 || !this.#keep(start, nameEnd, value, at)) return -1;
+      if (at < 0 || !this.#keep(start, nameEnd, value, at, "any")) return -1;
       at = syntax.spaceEnd(at, end);
       if (at < end && bytes[at] === CLOSE) return this.#close = at + 1;
       if (at >= end || bytes[at] !== COMMA) return -1;
@@ -278,13 +298,13 @@ export class EnvelopeReader {
       at = syntax.spaceEnd(at, end);
       if (at >= end || bytes[at] !== QUOTE) return -1;
       const start = at;
-      const nameEnd = this.#nameEnd(start + 1, end);
+      const nameEnd = plainEnd(bytes, start + 1, end);
       if (nameEnd < 0) return -1;
       const value = syntax.valueStart(nameEnd, end);
       if (value < 0) return -1;
       at = syntax.valueEnd(value, end);
-      if (at < 0 || !this.#keep(start, nameEnd, value, at)) return -1;
       const attribute = indexOf(attributes, bytes, start + 1, nameEnd);
+      if (at < 0 || !this.#keep(start, nameEnd, value, at, attributeHoles[attribute] ?? "any")) return -1;
       if (attribute >= 0) {
         // A text that is not empty, once.
         if ((seen & 1 << attribute) !== 0 || bytes[value] !== QUOTE || at === value + 2) return -1;
@@ -305,30 +325,27 @@ export class EnvelopeReader {
     return seen === (allAttributes | dataBit) ? at + 1 : -1;
   }
 
-  /** Offset of the quote that ends a name; -1 for one that has to be parsed to be known. */
-  #nameEnd(at: number, end: number): number {
-    const { bytes } = this.#syntax;
-    while (at < end && kinds[bytes[at]!] !== 2) at++;
-    return at < end && bytes[at] === QUOTE ? at : -1;
-  }
-
   /** The topic is the string at `start` to `end`; false when it has to be parsed to be known. */
   #takeTopic(start: number, end: number): boolean {
     const { bytes } = this.#syntax;
     if (bytes[start] !== QUOTE || end === start + 2) return false;
-    for (let at = start + 1; at < end - 1; at++) if (kinds[bytes[at]!] === 2) return false;
+    if (plainEnd(bytes, start + 1, end) !== end - 1) return false;
+    this.#sketch.hole(start + 1, end - 1, "topic");
     this.topic = this.#names.read(bytes, start + 1, end - 1);
     return true;
   }
 
   /** Takes note of a member among the properties; false when it has to be parsed to be known. */
-  #keep(start: number, nameEnd: number, value: number, end: number): boolean {
+  #keep(start: number, nameEnd: number, value: number, end: number, kind: HoleKind | "none"): boolean {
     const { bytes } = this.#syntax;
     const which = indexOf(looked, bytes, start + 1, nameEnd);
+    if (bytes[value] === QUOTE && kind !== "none") {
+      this.#sketch.hole(value + 1, end - 1, which >= 0 ? "plain" : kind);
+    }
     if (which >= 0) {
       this.#together = false;
       if (this.#starts[which] !== 0 || bytes[value] !== QUOTE) return false;
-      for (let at = value + 1; at < end - 1; at++) if (kinds[bytes[at]!] === 2) return false;
+      if (plainEnd(bytes, value + 1, end) !== end - 1) return false;
       this.#starts[which] = value + 1;
       this.#ends[which] = end - 1;
     } else if (this.#together) {
@@ -342,25 +359,17 @@ export class EnvelopeReader {
   }
 }
 
-/** How a body begins, up to its text. Offsets are from there. */
-interface Beginning {
-  readonly words: Words;
-  readonly topic: string;
-  readonly open: number;
-  readonly close: number;
-  /** Of each looked-at property its start and end; then what is kept. */
-  readonly places: readonly number[];
-}
-
-/** One beginning in so many is remembered. */
-const patience = 16;
-/** Longer ones are not. */
-const longestBeginning = 1_024;
-
 /** Copies what is at `start` to `end`. A view of its own costs more than a few bytes. */
 function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
   if (end - start > 48) to.set(from.subarray(start, end), at);
   else while (start < end) to[at++] = from[start++]!;
+}
+
+/** Digits of a whole number. */
+function digitsOf(number: number): number {
+  let digits = 1;
+  for (let limit = 10; number >= limit; limit *= 10) digits++;
+  return digits;
 }
 
 function indexOf(names: readonly string[], bytes: Uint8Array, start: number, end: number): number {
@@ -373,11 +382,6 @@ function indexOf(names: readonly string[], bytes: Uint8Array, start: number, end
     }
   }
   return -1;
-}
-
-function isPropertyName(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (kinds[bytes[at]!] !== 0) return false;
-  return end > start;
 }
 
 function isSpecversion(bytes: Uint8Array, start: number, end: number): boolean {

@@ -47,7 +47,8 @@ export class Request implements Ask, WheelTarget {
   responders: Holder[] = noHolders;
   timer: WheelTimer | undefined = undefined;
   done = false;
-  /** Its places in the bags of its requester and of its topic. */
+  /** Its places in the bags of its broker, its requester and its topic. */
+  atBroker = 0;
   atAsker = 0;
   atTopic = 0;
 

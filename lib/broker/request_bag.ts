@@ -8,9 +8,9 @@ export class RequestBag implements Iterable<Request> {
   readonly #list: Request[] = [];
   /** They stand in the order they came. */
   #ordered = true;
-  readonly #place: "atAsker" | "atTopic";
+  readonly #place: BagPlace;
 
-  constructor(place: "atAsker" | "atTopic") {
+  constructor(place: BagPlace) {
     this.#place = place;
   }
 
@@ -19,16 +19,15 @@ export class RequestBag implements Iterable<Request> {
   }
 
   add(request: Request): void {
-    request[this.#place] = this.#list.push(request) - 1;
+    this.#put(request, this.#list.push(request) - 1);
   }
 
   remove(request: Request): void {
-    const place = this.#place;
-    const at = request[place];
+    const at = this.#placeOf(request);
     const last = this.#list.pop()!;
     if (last === request) return;
     this.#list[at] = last;
-    last[place] = at;
+    this.#put(last, at);
     this.#ordered = false;
   }
 
@@ -37,9 +36,37 @@ export class RequestBag implements Iterable<Request> {
     const list = this.#list;
     if (!this.#ordered) {
       list.sort((one, other) => one.number - other.number);
-      for (let at = 0; at < list.length; at++) list[at]![this.#place] = at;
+      for (let at = 0; at < list.length; at++) this.#put(list[at]!, at);
       this.#ordered = true;
     }
     return list.slice().values();
   }
+
+  // By their names: a field whose name is computed is looked for in a table each time.
+  #placeOf(request: Request): number {
+    switch (this.#place) {
+      case "atBroker":
+        return request.atBroker;
+      case "atAsker":
+        return request.atAsker;
+      case "atTopic":
+        return request.atTopic;
+    }
+  }
+
+  #put(request: Request, at: number): void {
+    switch (this.#place) {
+      case "atBroker":
+        request.atBroker = at;
+        return;
+      case "atAsker":
+        request.atAsker = at;
+        return;
+      case "atTopic":
+        request.atTopic = at;
+    }
+  }
 }
+
+/** Where a request keeps its place in a bag. */
+export type BagPlace = "atBroker" | "atAsker" | "atTopic";

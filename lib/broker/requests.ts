@@ -1,4 +1,5 @@
 import type { EventProtocol } from "../eventmesh/wire/mod.ts";
+import { SequenceTable } from "../flow/table.ts";
 import type { Blocks } from "./blocks.ts";
 import type { Context } from "./context.ts";
 import type { Lane } from "./lane.ts";
@@ -6,6 +7,7 @@ import { COPY_COST } from "./memory.ts";
 import { Message } from "./message.ts";
 import { BUSY, CLOSING, OVERLOAD, refused } from "./refusals.ts";
 import { type Asker, type Reply, Request, type RequestOwner } from "./request.ts";
+import { RequestBag } from "./request_bag.ts";
 import type { Topic, Topics } from "./topics.ts";
 
 /** What a request is made of. */
@@ -18,8 +20,8 @@ export interface RequestOptions {
   readonly ttl: number;
   /** `encode` takes the memory for the body from these blocks. */
   readonly pooled?: boolean | undefined;
-  /** Its body, with the identity by which the reply finds it. */
-  encode(id: string, blocks: Blocks): Uint8Array;
+  /** Its body, with the identity by which the reply finds it: a prefix, and a number behind it. */
+  encode(prefix: string, number: number, blocks: Blocks): Uint8Array;
 }
 
 /**
@@ -30,7 +32,9 @@ export class Requests implements Iterable<Request>, RequestOwner {
   readonly #context: Context;
   readonly #topics: Topics;
   readonly #limit: number;
-  readonly #pending: Map<number, Request> = new Map();
+  readonly #pending: RequestBag = new RequestBag("atBroker");
+  // No map: V8 keeps the tables that a map has outgrown as a chain, and with them what they had.
+  readonly #byNumber: SequenceTable<Request> = new SequenceTable(16_384);
   /** What every identity begins with: no client that was never sent a request can guess it. */
   readonly prefix: string = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   #count = 0;
@@ -46,18 +50,19 @@ export class Requests implements Iterable<Request>, RequestOwner {
   }
 
   [Symbol.iterator](): IterableIterator<Request> {
-    return this.#pending.values();
+    return this.#pending[Symbol.iterator]();
   }
 
   /** Takes a request on. Returns why not, if so. */
   open(options: RequestOptions, order: number): string | undefined {
     const { asker, seq, protocol, topic: name, ttl } = options;
-    if (this.#pending.size >= this.#limit) return BUSY;
+    // As many as it leaves for others: however few sessions ask for however much, there is a place for one that has none.
+    if (asker.requests.size >= this.#limit - this.#pending.size) return BUSY;
     const context = this.#context;
     const number = ++this.#count;
     const request = new Request(number, name, protocol, seq, asker, ttl, this);
     const { memory } = context;
-    const body = options.encode(`${this.prefix}${number}`, memory.blocks);
+    const body = options.encode(this.prefix, number, memory.blocks);
     const message = new Message(memory, order, name, protocol, body, request, options.pooled);
     const refusal = this.#admit(name, message);
     if (refusal !== undefined) {
@@ -66,7 +71,8 @@ export class Requests implements Iterable<Request>, RequestOwner {
     }
     request.message = message;
     message.hold();
-    this.#pending.set(number, request);
+    this.#byNumber.set(number, request);
+    this.#pending.add(request);
     asker.requests.add(request);
     request.timer = context.alarms.add(ttl, request);
     const topic = this.#topics.open(name)!;
@@ -82,7 +88,7 @@ export class Requests implements Iterable<Request>, RequestOwner {
 
   /** A reply has come. False when nobody waits for it. A number is what stands behind the prefix of the identity. */
   answer(id: string | number, reply: Reply): boolean {
-    const request = typeof id === "number" ? this.#pending.get(id) : this.#find(id);
+    const request = typeof id === "number" ? this.#byNumber.get(id) : this.#find(id);
     if (request === undefined) {
       this.#context.ledger.strayReplies++;
       return false;
@@ -128,7 +134,7 @@ export class Requests implements Iterable<Request>, RequestOwner {
 
   /** The broker ends: gives up the requests that no responder has got, or all of them. */
   close(all: boolean): void {
-    for (const request of [...this.#pending.values()]) {
+    for (const request of this.#pending) {
       if (all || request.responders.length === 0) this.fail(request, CLOSING);
     }
   }
@@ -150,7 +156,7 @@ export class Requests implements Iterable<Request>, RequestOwner {
       if (digit < 0 || digit > 9) return undefined;
       number = number * 10 + digit;
     }
-    return this.#pending.get(number);
+    return this.#byNumber.get(number);
   }
 
   #admit(name: string, message: Message): string | undefined {
@@ -158,7 +164,7 @@ export class Requests implements Iterable<Request>, RequestOwner {
     if (topic === undefined && !this.#topics.hasRoomFor([name])) return OVERLOAD;
     const responders = topic === undefined ? 0 : topic.responders.length;
     if (responders > 0 && topic!.responders.every(isFull)) return BUSY;
-    return this.#context.memory.fits(message.body, responders + 1) ? undefined : OVERLOAD;
+    return message.fits(responders + 1) ? undefined : OVERLOAD;
   }
 
   #offer(request: Request, lane: Lane): void {
@@ -172,7 +178,8 @@ export class Requests implements Iterable<Request>, RequestOwner {
     request.done = true;
     request.timer?.cancel();
     request.timer = undefined;
-    this.#pending.delete(request.number);
+    this.#byNumber.take(request.number);
+    this.#pending.remove(request);
     request.asker.requests.remove(request);
     request.forgive();
     const { copies } = request;

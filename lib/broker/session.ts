@@ -78,7 +78,7 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
     const { core, outlets, settings } = context;
     this.#context = context;
     this.connection = connection;
-    this.#decoder = new FrameDecoder(settings);
+    this.#decoder = new FrameDecoder({ maxFrame: Math.min(settings.maxFrame, strangersFrame) });
     this.#outlet = new Outlet(connection.transport, this, outlets);
     core.tick();
     this.#heard = core.time;
@@ -223,6 +223,7 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
     this.#deadline = undefined;
     this.#identity = identity;
     this.#subscriber = subscriber;
+    this.#decoder.raise(this.settings.maxFrame);
   }
 
   /** Ends the connection in order, with what was written before. */
@@ -354,6 +355,8 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
 /** What a session has a limited time for. */
 type Awaited = "say hello" | "disconnect after the goodbye" | "disconnect after a redirect" | "answer";
 
+/** Bytes of a frame before the hello is accepted: a hello has some hundred, and nobody knows yet who sends it. */
+const strangersFrame = 65_536;
 /** Bytes up to the body of a frame whose properties are remembered. */
 const longestHeader = 1_024;
 /** Milliseconds that a client has for its answer to our goodbye, at most. */

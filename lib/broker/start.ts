@@ -37,6 +37,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     grace,
     limits: {
       connections: limits.sessions,
+      perAddress: limits.perAddress,
       idleTimeout: sessionExpiry,
       handshakeTimeout: checked.helloTimeout,
     },

@@ -47,6 +47,13 @@ export class JsonSyntax {
     return equal(known, this.#view, at);
   }
 
+  /** Whether there are these bytes at `at`, however few. */
+  hasAll(known: Uint8Array, at: number): boolean {
+    const { bytes } = this;
+    for (let i = 0; i < known.length; i++) if (bytes[at + i] !== known[i]) return false;
+    return true;
+  }
+
   /** Offset of the first byte from `at` on that is no space. */
   spaceEnd(at: number, end: number): number {
     return spaceEnd(this.bytes, at, end);

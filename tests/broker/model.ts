@@ -192,7 +192,8 @@ export class Model {
       protocol: "eventmeshmessage",
       ttl,
       pooled: true,
-      encode: (id, blocks) => blocks.copy(bodyOf(topic, text, { correlation99id: id })),
+      encode: (prefix, number, blocks) =>
+        blocks.copy(bodyOf(topic, text, { correlation99id: `${prefix}${number}` })),
     });
   }
 

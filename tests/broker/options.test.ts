@@ -9,6 +9,7 @@ describe("the options", () => {
     expect(settings).toMatchObject({
       port: 10_000,
       sessions: 10_000,
+      perAddress: Infinity,
       maxFrame: 4_194_304,
       maxMessageSize: 1_048_576,
       queue: 16_384,
@@ -54,9 +55,12 @@ describe("the options", () => {
       "RangeError",
       "at most 3072, 1024 less than maxFrame, got 4096",
     ],
-    ["limits", { quue: 1 }, "TypeError", "no such option"],
+    ["limits", { perAddress: 0 }, "RangeError", "1 or more, or Infinity, got 0"],
+    ["limits", { perAddress: 1.5 }, "RangeError", "1 or more, or Infinity, got 1.5"],
+    ["limits", { perAddress: "1" }, "TypeError", 'a number, got "1"'],
+    ["limits", { quue: 1 }, "TypeError", 'Cannot use option "limits.quue": there is no such option'],
     ["limits", null, "TypeError", "an object of known limits, got null"],
-    ["retian", 1, "TypeError", "no such option"],
+    ["retian", 1, "TypeError", 'Cannot use option "retian": there is no such option'],
     ["validate", "no", "TypeError", 'a boolean, got "no"'],
   ])("refuse %s = %j before anything happens", async (option, value, kind, wanted) => {
     const promise = startBroker({ [option]: value } as BrokerOptions);

@@ -73,6 +73,24 @@ describe("a broker under pressure", () => {
     });
   });
 
+  it("ends a client that has not said hello and leaves 64 KiB of answers", async () => {
+    await mesh.start();
+    const [deaf, good] = [await mesh.connect(), await mesh.open()];
+    deaf.transport.pause();
+    const frame = { cmd: "HEARTBEAT_REQUEST", seq: "s".repeat(1_000) } as const;
+    // Less than what a transport takes before it asks to wait.
+    for (let i = 0; i < 800 && !deaf.closed; i++) {
+      deaf.send(frame);
+      if (i % 10 === 0) await good.settled();
+    }
+    deaf.transport.resume();
+    await deaf.untilEnded();
+    const { children } = await mesh.broker.goodbye({ grace: 0 });
+    expect(children.map(({ reason }) => reason)).toContainEqual(
+      expect.objectContaining({ code: "ERR_OVERFLOW", capacity: 65_536 }),
+    );
+  });
+
   it("resets connections above its limit of sessions", async () => {
     await mesh.start({ limits: { sessions: 2 } });
     const [one] = [await mesh.open(), await mesh.open()];

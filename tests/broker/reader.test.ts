@@ -26,10 +26,16 @@ function isRead(reader: EnvelopeReader, protocol: EventProtocol, body: Uint8Arra
   expect(reader.topic).toBe(envelope.topic);
   for (const name of looked) expect(reader.property(name)).toBe(propertyOf(envelope, name));
   if (reader.extensible) {
-    const [id, address, ttl, cluster] = ["abc1", "session-7", "3000", 'a "b" \u00e4'];
-    const added = { correlation99id: id, reply99to99client: address, ttl, cluster };
+    const [prefix, number, address, ttl, cluster] = [
+      "abc",
+      1_020,
+      "session-7",
+      "3000",
+      'a "b" \u00e4',
+    ] as const;
+    const added = { correlation99id: `${prefix}${number}`, reply99to99client: address, ttl, cluster };
     const decoder = new TextDecoder();
-    expect(decoder.decode(reader.withProperties(id, address, ttl, cluster, blocks)))
+    expect(decoder.decode(reader.withProperties(prefix, number, address, ttl, cluster, blocks)))
       .toBe(decoder.decode(withProperties(protocol, body, added)));
   }
   return true;
@@ -126,6 +132,19 @@ describe.each(["eventmeshmessage", "cloudevents"] as const)("a reader of bodies 
       expect(isRead(reader, protocol, bytes)).toBe(true);
       expect(isRead(reader, protocol, bytes.slice(0, -1))).toBe(false);
       expect(isRead(reader, protocol, encoder.encode(`${JSON.stringify(body)}}`))).toBe(false);
+    }
+  });
+
+  it("says nothing else about texts that are empty, escaped or not ASCII when it knows all around them", () => {
+    const reader = new EnvelopeReader();
+    const values = ["t", "3000", "red", ...(protocol === "cloudevents" ? ["1", "/", "a"] : ["hello"])];
+    for (const value of values) {
+      for (
+        const other of ["", "tt", "30\\u0030", 'a\\"', "\u00e4", "\\", "\u007f", "\t", "x".repeat(2_000)]
+      ) {
+        expect(isRead(reader, protocol, encoder.encode(text))).toBe(true);
+        isRead(reader, protocol, encoder.encode(text.replace(`"${value}"`, `"${other}"`)));
+      }
     }
   });
 

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { RunningPhase } from "../../lib/lifecycle/running.ts";
 import { type FakeSession, Model, replyText } from "./model.ts";
 
+const BUSY = "java.lang.Exception: SEND_TOO_FAST";
+
 const replies = ({ replies }: FakeSession): [number | string, string][] =>
   replies.map(({ seq, reply }) => [seq, replyText(reply)]);
 
@@ -112,13 +114,38 @@ describe("a request", () => {
   });
 
   it("is refused when there are too many, or the responders cannot take more", () => {
-    const model = new Model({ pendingRequests: 2, queue: 1 });
+    const model = new Model({ pendingRequests: 4, queue: 1 });
     const asker = model.session("askers");
     model.listener("g", "t", "CLUSTERING", "SYNC");
     expect(model.request(asker, "t", "one")).toBe(undefined);
-    expect(model.request(asker, "t", "two")).toBe("java.lang.Exception: SEND_TOO_FAST");
+    expect(model.request(asker, "t", "two")).toBe(BUSY);
     expect(model.request(asker, "elsewhere", "three")).toBe(undefined);
-    expect(model.request(asker, "elsewhere", "four")).toBe("java.lang.Exception: SEND_TOO_FAST");
+    expect(model.request(asker, "elsewhere", "four")).toBe(BUSY);
+  });
+
+  it("is refused to a session that has as many as it leaves for others, and to nobody else", () => {
+    const model = new Model({ pendingRequests: 100 });
+    const ask = (asker: FakeSession, times: number): number =>
+      Array.from({ length: times }, () => model.request(asker, "nobody", "?")).filter((refusal) =>
+        refusal === undefined
+      ).length;
+    const [greedy, other, modest] = [model.session("a"), model.session("b"), model.session("c")];
+    expect(ask(greedy, 150)).toBe(50);
+    expect(ask(other, 150)).toBe(25);
+    expect(ask(greedy, 150)).toBe(0);
+    expect(ask(modest, 5)).toBe(5);
+    // Those of a session that is gone hold no place.
+    greedy.close(true);
+    expect(model.core.requests.size).toBe(30);
+    expect(ask(modest, 150)).toBe(33);
+    expect(model.request(other, "nobody", "?")).toBe(undefined);
+  });
+
+  it("finds a place in a broker that has a single one", () => {
+    const model = new Model({ pendingRequests: 1 });
+    const [one, other] = [model.session("a"), model.session("b")];
+    expect(model.request(one, "nobody", "?")).toBe(undefined);
+    expect([one, other].map((asker) => model.request(asker, "nobody", "?"))).toEqual([BUSY, BUSY]);
   });
 });
 
