@@ -25,7 +25,7 @@ export type ErrorCode =
 /**
  * What is known about an operation that did not get its confirmation.
  *
- * - `not-sent`: no byte of it was written; repeating it is safe.
+ * - `not-sent`: no byte of it was written, or the peer answered each time that it was too busy; repeating it is safe.
  * - `unknown`: it was written, and the peer may or may not have carried it out.
  */
 export type SendOutcome = "not-sent" | "unknown";
@@ -112,7 +112,7 @@ export class OverflowError extends GracewireError {
 export class PeerError extends GracewireError {
   /** Status of the peer, as it is on the wire (EventMesh: 1 to 3). */
   readonly status: number;
-  /** The peer's own words; may be empty. Opaque text: do not match on it. */
+  /** The peer's own words, as they came; may be empty. Opaque text: do not match on it. */
   readonly description: string;
   /** The peer is busy: the same operation may succeed a little later. */
   readonly transient: boolean;

@@ -1,5 +1,5 @@
 import type { Session } from "./session.ts";
-import { checkSize } from "./size.ts";
+import { checkSize, surelyFits } from "./size.ts";
 import {
   type Command,
   createTemplate,
@@ -9,6 +9,7 @@ import {
   type HeaderProperties,
   type Packet,
   SELECTORS,
+  type WireEvent,
 } from "./wire/mod.ts";
 
 /** What an {@linkcode Answerer} needs of its connection. */
@@ -38,18 +39,30 @@ export class Answerer {
   }
 
   /**
-   * Prepares a reply, to be sent by what it returns.
+   * Looks whether a reply can be sent, and returns it as that is done.
    *
-   * @throws {MessageTooLargeError} before anything is sent.
+   * @throws {MessageTooLargeError}
    */
-  reply(protocol: EventProtocol, topic: string, body: EventBody): (session: Session) => void {
+  prepare(protocol: EventProtocol, request: WireEvent, body: EventBody): EventBody {
+    const { maxFrame } = this.#options;
+    const template = this.#reply(protocol);
+    // The topic is read from the frame when it is asked for.
+    if (surelyFits(body, template, maxFrame)) return body;
+    return checkSize("respond to a message of", request.topic, body, template, maxFrame);
+  }
+
+  /** Sends a reply that is prepared. */
+  reply(protocol: EventProtocol, body: EventBody, session: Session): void {
+    session.sendTemplated(this.#reply(protocol), this.#options.nextSeq(), body);
+  }
+
+  #reply(protocol: EventProtocol): FrameTemplate {
     let template = this.#replies.get(protocol);
     if (template === undefined) {
       template = createTemplate({ cmd: "RESPONSE_TO_SERVER", properties: SELECTORS[protocol] });
       this.#replies.set(protocol, template);
     }
-    const checked = checkSize("respond to a message of", topic, body, template, this.#options.maxFrame);
-    return (session) => session.sendTemplated(template, this.#options.nextSeq(), checked);
+    return template;
   }
 
   #acknowledgement(cmd: Command, properties: HeaderProperties): FrameTemplate {

@@ -51,7 +51,8 @@ export interface EventMeshConnection extends MessageConnection {
   request(topic: string, data: MessageData, options?: EventMeshRequestOptions): Promise<Message>;
   /**
    * Subscribes on a connection of its own, with SUBSCRIBE_REQUEST and LISTEN_REQUEST, at the server that this connection
-   * uses or at the next that answers. An abort or a timeout withdraws it all.
+   * uses or at the next that answers; while this connection reconnects, that comes after it. An abort or a timeout
+   * withdraws it all.
    */
   subscribe(topics: string | readonly string[], options?: EventMeshSubscribeOptions): Promise<Subscription>;
   /**
@@ -113,7 +114,7 @@ class Connection extends LivingEndpoint implements EventMeshConnection {
     });
     super(lifecycle);
     this.#lifecycle = lifecycle;
-    this.#subscribers = new Subscribers(lifecycle);
+    this.#subscribers = new Subscribers(lifecycle, () => this.#publisher.connections.opened);
     this.#route = new Route(servers);
     let seq = firstSeq();
     this.#context = {

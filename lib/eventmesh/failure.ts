@@ -14,12 +14,19 @@ export class Refusal extends PeerError {}
 export function refusalOf(packet: Packet): Refusal {
   const { name, code, description } = packet;
   const transient = code === OPStatus.TPS_OVERLOAD || busy.test(description ?? "");
-  const words = description === undefined || description === "" ? "" : `: ${description}`;
-  return new Refusal(`the server answered ${name} with status ${code}${words}`, {
+  return new Refusal(`the server answered ${name} with status ${code}${wordsOf(description)}`, {
     status: code,
     description,
     transient,
   });
+}
+
+/** The names of Java classes that a runtime puts before the words of an exception, as in `java.lang.Exception: no session`. */
+const javaClasses = /^(?:(?:[a-z_]\w*\.)+(?:[A-Z][\w$]*)?(?:Exception|Error|Throwable): *)+(?=\S)/;
+
+/** What the server says, for the end of a message. */
+export function wordsOf(description: string | undefined): string {
+  return description === undefined || description === "" ? "" : `: ${description.replace(javaClasses, "")}`;
 }
 
 /** The answer is there and cannot be read: that is its outcome. */

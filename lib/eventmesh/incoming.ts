@@ -8,13 +8,13 @@ import {
   type Command,
   CORRELATION_ID,
   DELIVERY_COUNT,
+  type EventBody,
   type EventProtocol,
   eventProtocol,
+  type EventReader,
   type Packet,
-  packetEvent,
+  type ReceivedEvent,
   REPLY_TO,
-  replyBody,
-  type WireEvent,
 } from "./wire/mod.ts";
 
 /** `raw` of a message that came from EventMesh: the header of its frame. */
@@ -34,23 +34,23 @@ export interface EventMeshHeader {
 
 const encoder = new TextEncoder();
 
-/** A message as it came in a frame. Decoded at once: a body that is none is found before anybody waits for it. */
+/** A message as it came in a frame. Looked at at once: a body that is none is found before anybody waits for it. */
 export class IncomingMessage implements MessageSource {
   readonly size: number;
-  readonly #packet: Packet;
+  protected readonly packet: Packet;
   readonly #command: Command;
-  readonly #protocol: EventProtocol;
-  readonly #event: WireEvent;
+  protected readonly protocol: EventProtocol;
+  readonly #event: ReceivedEvent;
 
   /**
    * @throws {ProtocolError} the body is no message.
    * @throws {UnsupportedError} it is written in a protocol that is not known here.
    */
-  constructor(packet: Packet, command: Command) {
-    this.#packet = packet;
+  constructor(packet: Packet, command: Command, reader: EventReader) {
+    this.packet = packet;
     this.#command = command;
-    this.#protocol = protocolOf(packet);
-    this.#event = packetEvent(this.#protocol, packet);
+    this.protocol = protocolOf(packet);
+    this.#event = reader.read(this.protocol, packet);
     this.size = packet.bodyLength;
   }
 
@@ -65,15 +65,14 @@ export class IncomingMessage implements MessageSource {
   }
   /** Without a property that ties a reply to its request, nobody waits for one. */
   get wantsReply(): boolean {
-    const { properties } = this.#event;
     return this.#command === "REQUEST_TO_CLIENT" &&
-      (properties[CORRELATION_ID] !== undefined || properties[REPLY_TO] !== undefined);
+      (this.#event.has(CORRELATION_ID) || this.#event.has(REPLY_TO));
   }
   get redelivered(): boolean {
-    return Number(this.#packet.property(DELIVERY_COUNT) ?? 1) > 1;
+    return Number(this.packet.property(DELIVERY_COUNT) ?? 1) > 1;
   }
   get raw(): EventMeshHeader {
-    const { code, description, seq, properties } = this.#packet;
+    const { code, description, seq, properties } = this.packet;
     const { source, type, contentType } = this.#event;
     return {
       command: this.#command,
@@ -81,7 +80,7 @@ export class IncomingMessage implements MessageSource {
       description,
       seq,
       properties,
-      protocol: this.#protocol,
+      protocol: this.protocol,
       source,
       type,
       contentType,
@@ -106,27 +105,29 @@ export class IncomingMessage implements MessageSource {
     throw new TypeError("Cannot respond to a reply");
   }
 
-  /** The reply: what ties it to its request travels back with it, whatever the length of the names. */
-  protected reply(data: MessageData, answerer: Answerer): (session: Session) => void {
-    const { topic, id, properties } = this.#event;
-    const event = { topic, id: id || "reply", data, properties: {} };
+  /** The body of a reply. */
+  protected reply(data: MessageData, answerer: Answerer): EventBody {
     // The identity of the request is not that of its reply.
-    const body = replyBody(this.#protocol, event, properties, messageIdProperty);
-    return answerer.reply(this.#protocol, topic, body);
+    return answerer.prepare(this.protocol, this.#event, this.#event.reply(data, messageIdProperty));
   }
 }
 
 /** A message that a session delivered: acknowledged there, and nowhere else. */
 export class PushedMessage extends IncomingMessage {
-  readonly #packet: Packet;
   readonly #ack: Command;
   readonly #session: Session;
   readonly #answerer: Answerer;
   #acknowledged = false;
 
-  constructor(packet: Packet, command: Command, ack: Command, session: Session, answerer: Answerer) {
-    super(packet, command);
-    this.#packet = packet;
+  constructor(
+    packet: Packet,
+    command: Command,
+    reader: EventReader,
+    ack: Command,
+    session: Session,
+    answerer: Answerer,
+  ) {
+    super(packet, command, reader);
     this.#ack = ack;
     this.#session = session;
     this.#answerer = answerer;
@@ -135,19 +136,19 @@ export class PushedMessage extends IncomingMessage {
 
   override acknowledge(): boolean {
     if (!this.#session.alive) return false;
-    if (!this.#acknowledged) this.#answerer.acknowledge(this.#packet, this.#ack, this.#session);
+    if (!this.#acknowledged) this.#answerer.acknowledge(this.packet, this.#ack, this.#session);
     this.#acknowledged = true;
     return true;
   }
 
   override respond(data: MessageData): void {
-    const send = this.reply(data, this.#answerer);
+    const body = this.reply(data, this.#answerer);
     if (!this.acknowledge()) {
       const message =
         `Cannot respond to a message of "${this.topic}": the connection that delivered it is gone`;
       throw new ConnectionLostError(message, { outcome: "not-sent" });
     }
-    send(this.#session);
+    this.#answerer.reply(this.protocol, body, this.#session);
   }
 
   settled(): void {

@@ -8,7 +8,7 @@ import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
 import { limited } from "../lifecycle/limit.ts";
 import { now } from "../lifecycle/timer.ts";
 import { leaveSession, successorOf } from "./departure.ts";
-import { lossOf } from "./failure.ts";
+import { lossOf, wordsOf } from "./failure.ts";
 import { openSession, SetupRefusal } from "./opening.ts";
 import type { Route } from "./route.ts";
 import type { Session, SessionContext, SessionEnd } from "./session.ts";
@@ -22,6 +22,8 @@ export interface LinkHandler {
   /** A session is ready; from now on it is the one to write to. */
   opened(session: Session): void;
   packet(packet: Packet, session: Session): void;
+  /** As that of a session. */
+  confirmed?(seqNumber: number): boolean;
   full(session: Session): void;
   drain(session: Session): void;
   /** The session takes nothing new, and still answers what it has. */
@@ -234,6 +236,7 @@ export class Link {
             epoch: ++this.#epoch,
             handler: {
               packet: (packet, session) => handler.packet(packet, session),
+              confirmed: (seqNumber) => handler.confirmed?.(seqNumber) === true,
               full: (session) => handler.full(session),
               drain: (session) => handler.drain(session),
               leaving: (session, packet) => this.#leaving(session, packet),
@@ -334,7 +337,7 @@ export class Link {
     if (session !== this.#session || this.#moving !== undefined) return;
     const { code, description } = packet;
     if (code !== 0) {
-      const words = description === undefined ? "" : `: ${description}`;
+      const words = wordsOf(description);
       const message = `The server ${session.server.text} said goodbye with status ${code}${words}`;
       lifecycle.fault(new PeerError(message, { status: code, description }));
     }

@@ -41,7 +41,7 @@ export async function openSession(
 ): Promise<Session> {
   const { context, epoch, handler, purpose, group, setup } = options;
   signal.throwIfAborted();
-  const transport = await context.options.network.dial(server.target, { signal });
+  const transport = await context.options.network.dial(server.target, { signal, plain: true });
   const session = new Session(transport, server, epoch, context, handler);
   try {
     await session.hello(purpose, group, signal);

@@ -2,10 +2,12 @@ import process from "node:process";
 import * as v from "valibot";
 import type { SubmitOptions } from "../flow/operation.ts";
 import type { AbortOptions } from "../lifecycle/endpoint.ts";
+import { checkNames } from "../lifecycle/option.ts";
 import type { PublishOptions, SubscribeOptions } from "../messaging/connection.ts";
 import {
   checkObject,
   checkOptions,
+  checkProperties,
   checkSignal,
   count,
   duration,
@@ -13,6 +15,7 @@ import {
   reconnect,
   type ReconnectOptions,
   resolveOperation,
+  subscribeNames,
   text,
   tlsWith,
   wrong,
@@ -57,6 +60,11 @@ export interface EventMeshOptions extends AbortOptions {
   /** Publishes that may be unconfirmed at a time. @default {what the server advertises, else 20} */
   readonly window?: number | undefined;
   /**
+   * Publishes that may wait for their turn at a time, beyond the window or while there is no connection, and as many
+   * requests; more are refused with an OverflowError. @default {100_000}
+   */
+  readonly maxWaiting?: number | undefined;
+  /**
    * Milliseconds between heartbeats; `Infinity` for none. The runtime ends a session after 60 s without one.
    * @default {20_000}
    */
@@ -65,7 +73,7 @@ export interface EventMeshOptions extends AbortOptions {
   readonly missedHeartbeats?: number | undefined;
   /** How to come back after a loss; false ends the connection instead. @default {{}} */
   readonly reconnect?: false | ReconnectOptions | undefined;
-  /** TLS settings of `eventmesh+tls:` servers. */
+  /** TLS settings of `eventmesh+tls:` servers. With them a server of scheme `eventmesh:` is a TypeError. */
   readonly tls?: TlsConnectOptions | undefined;
   /** Largest frame, in bytes, to be sent or accepted. @default {4_194_304, the most that a runtime accepts} */
   readonly maxFrame?: number | undefined;
@@ -89,6 +97,7 @@ export interface ResolvedOptions {
   readonly agent: ResolvedAgent;
   readonly protocol: EventProtocol;
   readonly window: number | undefined;
+  readonly maxWaiting: number;
   readonly heartbeat: number;
   readonly missedHeartbeats: number;
   readonly reconnect: false | ReconnectOptions;
@@ -130,6 +139,7 @@ const schema = v.strictObject({
     "eventmeshmessage",
   ),
   window: v.optional(count),
+  maxWaiting: v.optional(count, 100_000),
   heartbeat: v.optional(interval, 20_000),
   missedHeartbeats: v.optional(count, 2),
   reconnect: v.optional(reconnect, {}),
@@ -153,12 +163,23 @@ export function resolveOptions(options: EventMeshOptions, fromUrl: Partial<Resol
   if (typeof network?.dial !== "function") {
     throw wrong("network", "a network, such as systemNetwork()", network);
   }
-  const { timeout, protocol, window, heartbeat, missedHeartbeats, reconnect, tls, maxFrame, ...agent } =
-    checkOptions(schema, { ...rest, ...fromUrl });
+  const {
+    timeout,
+    protocol,
+    window,
+    maxWaiting,
+    heartbeat,
+    missedHeartbeats,
+    reconnect,
+    tls,
+    maxFrame,
+    ...agent
+  } = checkOptions(schema, { ...rest, ...fromUrl });
   return {
     timeout,
     protocol,
     window,
+    maxWaiting,
     heartbeat,
     missedHeartbeats,
     reconnect,
@@ -186,7 +207,9 @@ export function resolveSubscribe(options: EventMeshSubscribeOptions): {
   readonly group?: string;
   readonly timeout: number;
 } {
-  checkObject(options);
+  checkNames(options, [...subscribeNames, "mode", "type", "group"], {
+    queue: 'who shares the messages of a topic is a "group" in EventMesh',
+  });
   checkSignal(options.signal);
   const { mode, type, group, timeout } = checkOptions(subscribeSchema, {
     mode: options.mode,
@@ -209,8 +232,6 @@ export function resolvePublish(options: PublishOptions, defaultTimeout: number):
   if (id !== undefined && (typeof id !== "string" || id === "")) {
     throw wrong("id", "a string that is not empty", id);
   }
-  if (properties !== undefined && (typeof properties !== "object" || properties === null)) {
-    throw wrong("properties", "an object of strings", properties);
-  }
+  if (properties !== undefined) checkProperties(properties);
   return submit;
 }

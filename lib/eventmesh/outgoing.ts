@@ -4,10 +4,11 @@ import type { MessageData, PublishOptions } from "../messaging/connection.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { checkSize } from "./size.ts";
 import {
+  BodyShapes,
   createTemplate,
-  type EventBody,
   eventBody,
   type FrameTemplate,
+  type OutgoingBody,
   SELECTORS,
   type WireEvent,
 } from "./wire/mod.ts";
@@ -31,12 +32,14 @@ export interface Outgoing {
   readonly template: FrameTemplate;
   /** Identity of a CloudEvent; undefined where `seq` is the identity. */
   readonly id: string | undefined;
-  body: EventBody;
+  body: OutgoingBody;
 }
 
 /** A request on its way out: it tells the server how long its caller still waits. */
 export interface OutgoingRequest extends Outgoing {
   readonly event: WireEvent;
+  /** Milliseconds that its caller waits in all. */
+  readonly timeout: number;
   readonly deadline: number;
   /** The `ttl` that its body was written with. */
   ttl: number;
@@ -54,9 +57,7 @@ const none: Readonly<Record<string, string>> = Object.freeze({});
 /** Writes the messages of a connection. At once, at the call: what cannot be sent is refused before anything is. */
 export class Composer {
   readonly #options: Pick<ResolvedOptions, "protocol" | "maxFrame">;
-  /** What stands around the text of a message that has nothing but a topic: most go where the one before went. */
-  #last: (Pick<EventBody, "head" | "tail"> & { topic: string; ttl: number | undefined }) | undefined =
-    undefined;
+  readonly #shapes: BodyShapes = new BodyShapes();
   readonly #templates: Readonly<Record<PublishCommand | "REQUEST_TO_SERVER", FrameTemplate>>;
 
   constructor(options: Pick<ResolvedOptions, "protocol" | "maxFrame">) {
@@ -93,11 +94,11 @@ export class Composer {
     const ttl = ttlOf(timeout);
     const template = this.#templates.REQUEST_TO_SERVER;
     const body = this.#encode(event, "request an answer of", template, ttl);
-    return { topic, template, id: event.id, body, event, ttl, deadline: now() + timeout };
+    return { topic, template, id: event.id, body, event, ttl, timeout, deadline: now() + timeout };
   }
 
   /** The body of a request, with the time that its caller still waits. */
-  fresh(request: OutgoingRequest): EventBody {
+  fresh(request: OutgoingRequest): OutgoingBody {
     const left = ttlOf(request.deadline - now());
     if (request.ttl - left > ttlAccuracy) {
       request.ttl = left;
@@ -120,29 +121,32 @@ export class Composer {
     return { topic, data, contentType, properties: named };
   }
 
-  #encode(event: WireEvent, action: string, template: FrameTemplate, ttl?: number): EventBody {
+  #encode(event: WireEvent, action: string, template: FrameTemplate, ttl?: number): OutgoingBody {
     return checkSize(action, event.topic, this.#body(event, ttl), template, this.#options.maxFrame);
   }
 
-  #body(event: WireEvent, ttl: number | undefined): EventBody {
+  #body(event: WireEvent, ttl: number | undefined): OutgoingBody {
     const { topic, data, contentType, properties } = event;
-    const plain = properties === none && contentType === undefined && typeof data === "string";
-    if (!plain || this.#options.protocol !== "eventmeshmessage") return this.#newBody(event, ttl);
-    const last = this.#last;
-    if (last?.topic === topic && last.ttl === ttl) return { head: last.head, text: data, tail: last.tail };
-    const body = this.#newBody(event, ttl);
-    this.#last = { topic, ttl, head: body.head, tail: body.tail };
-    return body;
-  }
-
-  #newBody(event: WireEvent, ttl: number | undefined): EventBody {
     const { protocol } = this.#options;
-    if (ttl === undefined) return eventBody(protocol, event);
-    const { properties } = event;
-    const more = { ttl: String(ttl) };
+    const own = ttl === undefined ? undefined : "ttl";
+    const more = own === undefined ? none : { [own]: String(ttl) };
     // One that the caller has set is not what the server is to know.
-    if ("ttl" in properties) return eventBody(protocol, { ...event, properties: { ...properties, ...more } });
-    return eventBody(protocol, event, more);
+    const replaced = own !== undefined && own in properties;
+    if (replaced) return eventBody(protocol, { ...event, properties: { ...properties, ...more } });
+    if (protocol !== "eventmeshmessage" || contentType !== undefined || typeof data !== "string") {
+      return eventBody(protocol, event, more);
+    }
+    const shaped = this.#shapes.body(
+      topic,
+      properties,
+      data,
+      own,
+      own === undefined ? undefined : String(ttl),
+    );
+    if (shaped !== undefined) return shaped;
+    const body = eventBody(protocol, event, more);
+    this.#shapes.learn(properties, own);
+    return body;
   }
 }
 

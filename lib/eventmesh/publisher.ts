@@ -1,4 +1,4 @@
-import { type SendOutcome, TimeoutError } from "../errors.ts";
+import { type PeerError, type SendOutcome, TimeoutError } from "../errors.ts";
 import { Exchange, type ExchangeCounts } from "../flow/exchange.ts";
 import type { ConnectionCounts, MessageCounts, OperationCounts } from "../lifecycle/farewell.ts";
 import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
@@ -12,7 +12,7 @@ import type {
 import { DeliveredMessage, type Message } from "../messaging/message.ts";
 import { Answerer } from "./answerer.ts";
 import { Confirmations } from "./confirmation.ts";
-import { explain, Refusal, refusalOf, unreadable } from "./failure.ts";
+import { explain, type Refusal, refusalOf, unreadable } from "./failure.ts";
 import { IncomingMessage } from "./incoming.ts";
 import { Link, type LinkHandler } from "./link.ts";
 import { resolvePublish } from "./options.ts";
@@ -25,7 +25,13 @@ import {
 } from "./outgoing.ts";
 import type { Route } from "./route.ts";
 import type { Session, SessionContext } from "./session.ts";
-import { decodeRecommendation, type Packet, PUBLISH_WINDOW, type RedirectInfo } from "./wire/mod.ts";
+import {
+  decodeRecommendation,
+  EventReader,
+  type Packet,
+  PUBLISH_WINDOW,
+  type RedirectInfo,
+} from "./wire/mod.ts";
 
 /** Publishes that may be unconfirmed at a time where the server says nothing: the runtime's `upstreamBufferSize`. */
 const defaultWindow = 20;
@@ -45,6 +51,7 @@ export class Publisher {
   readonly #link: Link;
   readonly #composer: Composer;
   readonly #answerer: Answerer;
+  readonly #reader: EventReader = new EventReader();
   readonly #publishes: Exchange<Outgoing, void>;
   /** Those of the server of the newest session. */
   #confirmations: Confirmations | undefined = undefined;
@@ -59,9 +66,9 @@ export class Publisher {
   constructor(context: SessionContext, route: Route, lifecycle: Lifecycle) {
     this.#context = context;
     this.#lifecycle = lifecycle;
-    const { agent: { group }, maxFrame, window } = context.options;
+    const { agent: { group }, maxFrame, maxWaiting, window } = context.options;
     const nextSeq = (): number => context.nextSeq();
-    const shared = { wheel: context.wheel, nextSeq };
+    const shared = { wheel: context.wheel, nextSeq, maxWaiting };
     this.#composer = new Composer(context.options);
     this.#answerer = new Answerer({ maxFrame, nextSeq });
     this.#publishes = new Exchange({
@@ -76,7 +83,8 @@ export class Publisher {
     });
     this.#requests = new Exchange({
       ...shared,
-      describe: ({ topic }) => `request an answer of "${topic}"`,
+      describe: requestOf,
+      explain: explainRequest,
       write: (seq, request) => {
         this.#session!.sendTemplated(request.template, seq, this.#composer.fresh(request));
       },
@@ -121,23 +129,17 @@ export class Publisher {
     }
   }
 
-  async request(
+  request(
     topic: string,
     data: MessageData,
     options: RequestOptions & EventMeshMessageOptions,
   ): Promise<Message> {
-    const { signal, timeout, offline } = resolvePublish(options, 5_000);
-    const submit = { signal, timeout, offline };
-    const request = this.#composer.request(topic, data, options, timeout);
     try {
-      return await this.#requests.submit(request, submit);
+      const { signal, timeout, offline } = resolvePublish(options, 5_000);
+      const request = this.#composer.request(topic, data, options, timeout);
+      return this.#requests.submit(request, { signal, timeout, offline });
     } catch (error) {
-      const action = `request an answer of "${topic}"`;
-      const cause = explain(error, action);
-      // The server knows how long its caller waits, and may be the first to notice that this time is over.
-      if (!(error instanceof Refusal) || now() < request.deadline - ttlRounding) throw cause;
-      const message = `Cannot ${action}: no reply within ${timeout} ms`;
-      throw new TimeoutError(message, { timeout, outcome: "unknown", cause });
+      return Promise.reject(error);
     }
   }
 
@@ -202,11 +204,18 @@ export class Publisher {
   readonly #refusal = (action: string, outcome: SendOutcome): unknown =>
     this.#lifecycle.refusal(action, outcome);
 
+  readonly #replyOf = (packet: Packet): Message =>
+    new DeliveredMessage(new IncomingMessage(packet, "RESPONSE_TO_CLIENT", this.#reader), ignored);
+
   #handler(): LinkHandler {
     const each = (act: (exchange: AnyExchange) => void): void => this.#exchanges.forEach(act);
     return {
       setup: () => Promise.resolve(),
       packet: (packet, session) => this.#packet(packet, session),
+      confirmed: (seqNumber) => {
+        this.#publishes.settle(seqNumber, undefined);
+        return true;
+      },
       opened: (session) => {
         this.#session = session;
         this.#judges.set(session, this.#confirmationsAt(session.server.text));
@@ -248,7 +257,7 @@ export class Publisher {
         break;
       case "RESPONSE_TO_CLIENT":
         this.#answerer.acknowledge(packet, "RESPONSE_TO_CLIENT_ACK", session);
-        settle(this.#requests, packet, replyOf);
+        settle(this.#requests, packet, this.#replyOf);
         break;
       case "RECOMMEND_RESPONSE":
         settle(this.#recommendations, packet, decodeRecommendation);
@@ -260,8 +269,24 @@ export class Publisher {
   }
 }
 
+/** What becomes of a reply concerns nobody. */
+const ignored = (): void => {};
+
 /** Milliseconds that a server may be early, as it is told whole ones. */
 const ttlRounding = 2;
+
+function requestOf({ topic }: OutgoingRequest): string {
+  return `request an answer of "${topic}"`;
+}
+
+/** The server knows how long its caller waits, and may be the first to notice that this time is over. */
+function explainRequest(error: PeerError, request: OutgoingRequest): unknown {
+  const { timeout, deadline } = request;
+  const cause = explain(error, requestOf(request));
+  if (now() < deadline - ttlRounding) return cause;
+  const message = `Cannot ${requestOf(request)}: no reply within ${timeout} ms`;
+  return new TimeoutError(message, { timeout, outcome: "unknown", cause });
+}
 
 function settle<P, T>(
   exchange: Exchange<P, T>,
@@ -278,10 +303,6 @@ function settle<P, T>(
     return exchange.refuse(seq, refusal);
   }
   exchange.settle(seq, value);
-}
-
-function replyOf(packet: Packet): Message {
-  return new DeliveredMessage(new IncomingMessage(packet, "RESPONSE_TO_CLIENT"), () => {});
 }
 
 function advertisedWindow(session: Session): number {

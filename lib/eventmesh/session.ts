@@ -19,6 +19,7 @@ import {
   FrameDecoder,
   type FrameTemplate,
   FrameWriter,
+  type Head,
   type Header,
   type Packet,
   type Purpose,
@@ -36,6 +37,8 @@ export interface SessionContext {
 export interface SessionHandler {
   /** A packet that is not an answer to the session's own requests. */
   packet(packet: Packet, session: Session): void;
+  /** A publish has succeeded, and the server says no more about it; false: this is to come as a packet. */
+  confirmed(seqNumber: number): boolean;
   /** The transport has room again after `write` had filled it. */
   drain(session: Session): void;
   full(session: Session): void;
@@ -262,8 +265,13 @@ export class Session {
   #receive(chunk: Uint8Array): void {
     this.#heartbeat?.heard();
     // Bad bytes throw: the transport ends with that error, and nothing else is harmed.
-    this.#decoder.push(chunk, this.#dispatch);
+    this.#decoder.push(chunk, this.#dispatch, this.#take);
   }
+
+  readonly #take = ({ command, code }: Head, seqNumber: number): boolean =>
+    code === 0 &&
+    (command === "ASYNC_MESSAGE_TO_SERVER_ACK" || command === "BROADCAST_MESSAGE_TO_SERVER_ACK") &&
+    this.#handler.confirmed(seqNumber);
 
   readonly #dispatch = (packet: Packet): void => {
     const { command } = packet;

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { MessageTooLargeError } from "../errors.ts";
-import { bodyBound, bodyText, type EventBody, type FrameTemplate } from "./wire/mod.ts";
+import { bodyBound, bodyText, type EventBody, type FrameTemplate, type OutgoingBody } from "./wire/mod.ts";
 
 /**
  * Refuses a body that does not fit a frame, before anything of it is sent. `action` goes before the topic: `publish to`.
@@ -8,18 +8,23 @@ import { bodyBound, bodyText, type EventBody, type FrameTemplate } from "./wire/
  *
  * @throws {MessageTooLargeError} naming the size and the limit.
  */
-export function checkSize(
+export function checkSize<B extends OutgoingBody>(
   action: string,
   topic: string,
-  body: EventBody,
+  body: B,
   template: FrameTemplate,
   maxFrame: number,
-): EventBody {
+): B | EventBody {
+  if (surelyFits(body, template, maxFrame)) return body;
   const limit = maxFrame - template.bytes.length;
-  if (bodyBound(body) <= limit) return body;
   const text = bodyText(body);
   const size = Buffer.byteLength(text);
   if (size <= limit) return { head: text, text: undefined, tail: "" };
   const message = `Cannot ${action} "${topic}": ${size} bytes, encoded, exceed the limit of ${limit} bytes`;
   throw new MessageTooLargeError(message, { size, limit });
+}
+
+/** Whether a body fits a frame however its text is written; where it does not, it may all the same. */
+export function surelyFits(body: OutgoingBody, template: FrameTemplate, maxFrame: number): boolean {
+  return bodyBound(body) <= maxFrame - template.bytes.length;
 }

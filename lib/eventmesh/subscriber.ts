@@ -14,6 +14,7 @@ import type { Session, SessionContext } from "./session.ts";
 import {
   type Command,
   encodeSubscription,
+  EventReader,
   type Packet,
   type SubscriptionMode,
   type SubscriptionType,
@@ -46,6 +47,7 @@ export class Subscriber implements SubscriptionPeer {
   readonly #options: SubscriberOptions;
   readonly #link: Link;
   readonly #answerer: Answerer;
+  readonly #reader: EventReader = new EventReader();
   #paused = false;
   #told = false;
 
@@ -159,7 +161,9 @@ export class Subscriber implements SubscriptionPeer {
       if (code !== 0) {
         throw explain(refusalOf(packet), `read a message of "${this.#options.topics.join(", ")}"`);
       }
-      this.subscription.deliver(new PushedMessage(packet, command!, ack, session, this.#answerer));
+      this.subscription.deliver(
+        new PushedMessage(packet, command!, this.#reader, ack, session, this.#answerer),
+      );
     } catch (error) {
       // There is no message in it: delivered again, it would be none either.
       this.#answerer.acknowledge(packet, ack, session);

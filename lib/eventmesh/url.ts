@@ -19,7 +19,8 @@ const parameters = ["group", "subsystem", "idc", "env", "path"] as const;
 /**
  * Reads the URLs of a list of servers: `eventmesh://[user[:password]@]host[:port][?group=...&subsystem=...&idc=...&env=...
  * &path=...]`, `eventmesh+tls://...` for TLS, `eventmesh+unix:///path` for a unix socket. Who we are is the same for all of
- * them: what one URL says holds for all, and cannot differ.
+ * them: what one URL says holds for all, and cannot differ. Settings of TLS beside a server without TLS are a mistake:
+ * whoever gives them counts on it that nothing is sent in clear.
  *
  * @throws {TypeError} naming the URL (without its credentials), what is wrong with it and what is wanted.
  */
@@ -53,6 +54,9 @@ function parseUrl(
   if (!unix && parts.hostname === "") throw wrong("expected a host, got none");
   if (!unix && place !== "") throw wrong("expected nothing but parameters behind the host, got a path");
   if (!unix && parts.port === "0") throw wrong("expected a port from 1 to 65535, got 0");
+  if (parts.protocol === "eventmesh:" && tls !== undefined) {
+    throw wrong('expected scheme eventmesh+tls: beside option "tls", got eventmesh:');
+  }
   if (parts.hash !== "") throw wrong("expected nothing but parameters behind the host, got a fragment");
   const agent: Record<string, string> = {};
   for (const [key, value] of parts.searchParams) {

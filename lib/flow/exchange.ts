@@ -1,9 +1,9 @@
-import { ConnectionLostError, type PeerError, type SendOutcome, TimeoutError } from "../errors.ts";
+import { type PeerError, type SendOutcome, TimeoutError } from "../errors.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
-import type { WheelTimer } from "../lifecycle/wheel.ts";
-import { backoffDelay } from "./backoff.ts";
+import { Cooling } from "./cooling.ts";
 import { type ExchangeCounts, zeroCounts } from "./counts.ts";
 import type { ExchangeOptions } from "./exchange_options.ts";
+import { lostError, overflowError } from "./failure.ts";
 import {
   Operation,
   type OperationOwner,
@@ -34,7 +34,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   readonly counts: ExchangeCounts = zeroCounts();
   readonly #options: ExchangeOptions<P>;
   readonly #waiting: OperationQueue<P, T> = new OperationQueue();
-  readonly #cooling: Map<Operation<P, T>, WheelTimer> = new Map();
+  readonly #cooling: Cooling<P, T>;
   readonly #written: SequenceTable<Operation<P, T>> = new SequenceTable();
   #window: number;
   #tombstones = 0;
@@ -53,6 +53,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   constructor(options: ExchangeOptions<P>) {
     this.#options = options;
     this.#window = options.window ?? Infinity;
+    this.#cooling = new Cooling(options.wheel, options.busy, (operation) => this.#again(operation));
   }
 
   /** Operations without an outcome. */
@@ -84,11 +85,18 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     }
     if (!this.#open && options.offline === "fail") {
       this.counts.settled++;
-      return Promise.reject(this.#lostError(payload, "not-sent", undefined));
+      return Promise.reject(lostError(this.#options.describe(payload), "not-sent", undefined));
+    }
+    const mayWrite = options.timeout > 0 && this.#waiting.size === 0 && this.#mayWrite();
+    const { maxWaiting = Infinity } = this.#options;
+    if (!mayWrite && this.#waiting.size + this.#cooling.size >= maxWaiting) {
+      this.counts.refused++;
+      return Promise.reject(overflowError(this.#options.describe(payload), maxWaiting));
     }
     const operation = new Operation<P, T>(payload, options, this, this.#options.wheel);
-    if (this.#waiting.size === 0 && this.#mayWrite()) this.#write(operation);
+    if (mayWrite) this.#write(operation);
     else this.#waiting.push(operation);
+    if (options.timeout <= 0) this.expired(operation);
     return operation.promise;
   }
 
@@ -106,8 +114,9 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   refuse(seq: number, error: PeerError): void {
     const operation = this.#take(seq);
     if (operation === undefined) return;
-    if (error.transient && this.#refusal === undefined) this.#cool(operation);
-    else this.#reject(operation, this.#options.explain?.(error, operation.payload) ?? error, "rejected");
+    const told = this.#options.explain?.(error, operation.payload) ?? error;
+    if (error.transient && this.#refusal === undefined) this.#cool(operation, told);
+    else this.#reject(operation, told, "rejected");
     this.#pump();
   }
 
@@ -149,7 +158,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     const again: Operation<P, T>[] = [];
     for (const operation of this.#takeWritten(epoch)) {
       if (operation.options.retry === "unknown" && this.#refusal === undefined) again.push(operation);
-      else this.#reject(operation, this.#lostError(operation.payload, "unknown", cause), "unconfirmed");
+      else this.#reject(operation, lostError(this.#action(operation), "unknown", cause), "unconfirmed");
     }
     for (const operation of again.reverse()) {
       operation.state = "waiting";
@@ -162,14 +171,11 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   }
 
   #refuseOffline(cause: unknown): void {
-    for (const operation of [...this.#waiting, ...this.#cooling.keys()]) {
+    for (const operation of [...this.#waiting, ...this.#cooling]) {
       if (operation.options.offline !== "fail") continue;
       this.#unqueue(operation);
-      this.#reject(
-        operation,
-        this.#lostError(operation.payload, outcomeOf(operation), cause),
-        verdictOf(operation),
-      );
+      const error = lostError(this.#action(operation), outcomeOf(operation), cause);
+      this.#reject(operation, error, verdictOf(operation));
     }
   }
 
@@ -186,11 +192,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     this.#open = false;
     for (const operation of this.#takeWritten(undefined)) {
       this.counts.refused++;
-      this.#finish(
-        operation,
-        this.#refusal(this.#options.describe(operation.payload), "unknown"),
-        "unconfirmed",
-      );
+      this.#finish(operation, this.#refusal(this.#action(operation), "unknown"), "unconfirmed");
     }
     this.#refuseWaiting();
   }
@@ -226,17 +228,20 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
       return;
     }
     const { timeout } = operation.options;
-    const message = `Cannot ${this.#options.describe(operation.payload)}: ${
-      this.#lackOf(operation)
-    } within ${timeout} ms`;
+    const message = `Cannot ${this.#action(operation)}: ${this.#lackOf(operation)} within ${timeout} ms`;
     this.counts.settled++;
-    this.#abandon(operation, new TimeoutError(message, { timeout, outcome: outcomeOf(operation) }));
+    const cause = operation.refusal === undefined ? {} : { cause: operation.refusal };
+    this.#abandon(operation, new TimeoutError(message, { timeout, outcome: outcomeOf(operation), ...cause }));
+  }
+
+  #action({ payload }: Operation<P, T>): string {
+    return this.#options.describe(payload);
   }
 
   #lackOf(operation: Operation<P, T>): string {
     if (operation.state === "written") return "no reply";
     if (operation.refused) return "the peer stayed busy";
-    return this.#open ? "no room in the window" : "no connection";
+    return !this.#open ? "no connection" : this.#mayWrite() ? "no time" : "no room in the window";
   }
 
   #mayWrite(): boolean {
@@ -262,48 +267,41 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
 
   #write(operation: Operation<P, T>): void {
     const seq = this.#options.nextSeq();
-    const again = operation.sent;
     // All before the write: a transport in memory may have the reply there when write returns.
     operation.seq = seq;
     operation.epoch = this.#epoch;
     operation.state = "written";
     operation.refused = false;
-    operation.sent = true;
-    if (!again) this.counts.published++;
+    if (operation.writes++ === 0) this.counts.published++;
     this.#written.set(seq, operation);
     try {
       this.#options.write(seq, operation.payload);
     } catch (error) {
       if (operation.state !== "written" || operation.seq !== seq) return;
       this.#written.take(seq);
-      operation.sent = again;
-      if (!again) this.counts.published--;
+      if (--operation.writes === 0) this.counts.published--;
       this.#reject(operation, error, "unconfirmed");
     }
   }
 
   /** The peer is busy: the operation comes back to the end of the queue a little later. */
-  #cool(operation: Operation<P, T>): void {
-    operation.state = "cooling";
+  #cool(operation: Operation<P, T>, refusal: unknown): void {
     operation.refused = true;
     operation.refusals++;
-    const delay = backoffDelay(operation.refusals, { min: 10, max: 1_000, ...this.#options.busy });
-    const timer = this.#options.wheel.add(delay, {
-      onDeadline: () => {
-        this.#cooling.delete(operation);
-        operation.state = "waiting";
-        this.#waiting.push(operation);
-        this.#pump();
-      },
-    });
-    this.#cooling.set(operation, timer);
+    operation.refusal = refusal;
+    this.#cooling.add(operation);
+  }
+
+  #again(operation: Operation<P, T>): void {
+    operation.state = "waiting";
+    this.#waiting.push(operation);
+    this.#pump();
   }
 
   /** Takes an operation out of the queue or its back-off, if it is in one. */
   #unqueue(operation: Operation<P, T>): void {
     if (operation.state === "waiting") this.#waiting.remove(operation);
-    this.#cooling.get(operation)?.cancel();
-    this.#cooling.delete(operation);
+    else this.#cooling.remove(operation);
   }
 
   /** Ends an operation before its reply. */
@@ -313,7 +311,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     this.#finish(operation, reason, verdictOf(operation));
     if (state === "written") {
       this.#tombstones++;
-      operation.rearm(this.#options.wheel, this.#options.tombstone ?? 30_000);
+      operation.rearm(this.#options.tombstone ?? 30_000);
     }
     this.#checkIdle();
   }
@@ -324,7 +322,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   }
 
   #finish(operation: Operation<P, T>, reason: unknown, verdict: "rejected" | "unconfirmed"): void {
-    if (operation.sent) this.counts[verdict]++;
+    if (operation.writes > 0) this.counts[verdict]++;
     operation.reject(reason);
   }
 
@@ -365,22 +363,24 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   }
 
   #refuseWaiting(): void {
-    for (const operation of [...this.#cooling.keys(), ...this.#waiting]) {
+    for (const operation of [...this.#cooling, ...this.#waiting]) {
       this.#unqueue(operation);
       this.counts.refused++;
-      const error = this.#refusal!(this.#options.describe(operation.payload), outcomeOf(operation));
+      const error = this.#refusal!(this.#action(operation), outcomeOf(operation));
       this.#finish(operation, error, verdictOf(operation));
     }
     this.#checkIdle();
   }
 
-  #lostError(payload: P, outcome: SendOutcome, cause: unknown): ConnectionLostError {
-    const why = cause === undefined ? "there is no connection" : "the connection was lost";
-    const message = `Cannot ${this.#options.describe(payload)}: ${why}`;
-    return new ConnectionLostError(message, { outcome, ...(cause === undefined ? {} : { cause }) });
+  #checkIdle(): void {
+    if (this.#quiet.size > 0) this.#checkQuiet();
+    if (this.#idle === undefined || this.pending > 0) return;
+    const idle = this.#idle;
+    this.#idle = undefined;
+    idle.resolve();
   }
 
-  #checkIdle(): void {
+  #checkQuiet(): void {
     for (const [epoch, quiet] of this.#quiet) {
       if (this.#written.some((operation) => operation.epoch === epoch && operation.state === "written")) {
         continue;
@@ -388,9 +388,5 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
       this.#quiet.delete(epoch);
       quiet.resolve();
     }
-    if (this.#idle === undefined || this.pending > 0) return;
-    const idle = this.#idle;
-    this.#idle = undefined;
-    idle.resolve();
   }
 }

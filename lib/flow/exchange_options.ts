@@ -15,6 +15,8 @@ export interface ExchangeOptions<P> {
   readonly wheel: TimerWheel;
   /** Operations that may be with the peer at a time. @default {Infinity} */
   readonly window?: number | undefined;
+  /** Operations that may wait for their turn at a time; more are refused with an OverflowError. @default {Infinity} */
+  readonly maxWaiting?: number | undefined;
   /** Milliseconds after which a reply that nobody waits for any longer is no longer expected. @default {30_000} */
   readonly tombstone?: number | undefined;
   /** Waits before an operation that the peer was too busy for is sent again. */

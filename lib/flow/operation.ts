@@ -1,7 +1,6 @@
 import type { SendOutcome } from "../errors.ts";
-import type { AbortLink, AbortTarget } from "../lifecycle/abort.ts";
-import { linkAbort } from "../lifecycle/abort.ts";
-import type { TimerWheel, WheelTarget, WheelTimer } from "../lifecycle/wheel.ts";
+import { type AbortNode, joinSignal, leaveSignal } from "../lifecycle/abort.ts";
+import type { TimerWheel, WheelNode } from "../lifecycle/wheel.ts";
 
 /** What a caller may set for one operation. */
 export interface SubmitOptions {
@@ -23,8 +22,8 @@ export interface OperationOwner<P, T> {
   expired(operation: Operation<P, T>): void;
 }
 
-/** One operation of an {@linkcode Exchange}: its promise, its abort link and its deadline in one object. */
-export class Operation<P, T> implements AbortTarget, WheelTarget {
+/** One operation of an {@linkcode Exchange}: its promise, its place at its signal and its deadline in one object. */
+export class Operation<P, T> implements AbortNode, WheelNode {
   readonly payload: P;
   readonly options: SubmitOptions;
   readonly promise: Promise<T>;
@@ -33,30 +32,39 @@ export class Operation<P, T> implements AbortTarget, WheelTarget {
   seq = 0;
   /** The connection it was written to: a count of them. */
   epoch = 0;
-  /** It has been written at least once. */
-  sent = false;
+  /** How often it has been written. */
+  writes = 0;
   /** Transient refusals of the peer so far. */
   refusals = 0;
   /** The last thing the peer said about it was no. */
   refused = false;
+  /** The last of its refusals, as the caller gets to see it. */
+  refusal: unknown = undefined;
   previous: Operation<P, T> | undefined = undefined;
   next: Operation<P, T> | undefined = undefined;
+  due = 0;
+  earlier: WheelNode | undefined = undefined;
+  later: WheelNode | undefined = undefined;
+  fanOut: AbortNode["fanOut"] = undefined;
+  linkedBefore: AbortNode | undefined = undefined;
+  linkedAfter: AbortNode | undefined = undefined;
   readonly #owner: OperationOwner<P, T>;
-  #resolve!: (value: T) => void;
-  #reject!: (reason: unknown) => void;
-  #link: AbortLink | undefined = undefined;
-  #timer: WheelTimer | undefined = undefined;
+  readonly #wheel: TimerWheel;
+  readonly #resolve: (value: T) => void;
+  readonly #reject: (reason: unknown) => void;
 
+  /** The signal of `options` must not have aborted. */
   constructor(payload: P, options: SubmitOptions, owner: OperationOwner<P, T>, wheel: TimerWheel) {
     this.payload = payload;
     this.options = options;
     this.#owner = owner;
-    this.promise = new Promise<T>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    if (options.timeout !== Infinity) this.#timer = wheel.add(options.timeout, this);
-    if (options.signal !== undefined) this.#link = linkAbort(options.signal, this);
+    this.#wheel = wheel;
+    this.promise = new Promise<T>(keepEnds as Executor<T>);
+    this.#resolve = resolveEnd as (value: T) => void;
+    this.#reject = rejectEnd;
+    resolveEnd = rejectEnd = nothing;
+    wheel.set(this, options.timeout);
+    if (options.signal !== undefined) joinSignal(options.signal, this);
   }
 
   onAbort(reason: unknown): void {
@@ -68,9 +76,9 @@ export class Operation<P, T> implements AbortTarget, WheelTarget {
   }
 
   /** Sets another deadline in place of the operation's own: a tombstone is cleared away with it. */
-  rearm(wheel: TimerWheel, delay: number): void {
-    this.#timer?.cancel();
-    this.#timer = wheel.add(delay, this);
+  rearm(delay: number): void {
+    this.#wheel.clear(this);
+    this.#wheel.set(this, delay);
   }
 
   resolve(value: T): void {
@@ -85,16 +93,27 @@ export class Operation<P, T> implements AbortTarget, WheelTarget {
 
   /** Drops the deadline of a tombstone. */
   forget(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#wheel.clear(this);
   }
 
   #settle(): void {
     this.state = "settled";
-    this.#link?.unlink();
-    this.#link = undefined;
+    leaveSignal(this);
     this.forget();
   }
+}
+
+type Executor<T> = (resolve: (value: T) => void, reject: (reason: unknown) => void) => void;
+
+function nothing(): void {}
+
+/** The ends of the promise that is being made: one function for all of them, in place of one for each. */
+let resolveEnd: (value: unknown) => void = nothing;
+let rejectEnd: (reason: unknown) => void = nothing;
+
+function keepEnds(resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
+  resolveEnd = resolve;
+  rejectEnd = reject;
 }
 
 /** Operations in the order of their calls; taking one out of the middle costs the same as the first. */
@@ -142,9 +161,9 @@ export class OperationQueue<P, T> {
   }
 }
 
-/** What is known of an operation that ends without a reply. */
-export function outcomeOf(operation: { readonly sent: boolean }): SendOutcome {
-  return operation.sent ? "unknown" : "not-sent";
+/** What is known of an operation that ends without a reply: what the peer refused each time it does not have. */
+export function outcomeOf(operation: { readonly refusals: number; readonly writes: number }): SendOutcome {
+  return operation.writes > operation.refusals ? "unknown" : "not-sent";
 }
 
 /** What counts for an operation that ends without a reply to its last write. */

@@ -1,3 +1,5 @@
+import { afterUse } from "./tick.ts";
+
 /** Holds one callback on one signal; `unlink` takes it off and may be called any number of times. */
 export interface AbortLink {
   unlink(): void;
@@ -9,9 +11,20 @@ export interface AbortTarget {
 }
 
 /**
+ * A target that is in the list of its signal itself, with no object besides: there is one of it for every operation. The
+ * fields are the list's; they begin with undefined.
+ */
+export interface AbortNode extends AbortTarget {
+  fanOut: FanOut | undefined;
+  linkedBefore: AbortNode | undefined;
+  linkedAfter: AbortNode | undefined;
+}
+
+/**
  * Links a target to a signal. All targets of one signal share a single listener and a linked list, so that linking and
  * unlinking cost the same with one operation in flight as with 100,000 (`removeEventListener` is linear in every
- * runtime). The listener is taken off in the microtask after the last target has left.
+ * runtime). The listener is taken off in the microtask after the last target has left; of a signal that one operation
+ * after the other has been linked to, at the end of that tick.
  *
  * On a signal that has aborted already the target is told at once: check `signal.aborted` first to do nothing at all.
  */
@@ -20,12 +33,24 @@ export function linkAbort(signal: AbortSignal, target: AbortTarget): AbortLink {
     target.onAbort(signal.reason);
     return noLink;
   }
+  const link = new Link(target);
+  joinSignal(signal, link);
+  return link;
+}
+
+/** The same for a node that is in no list, and a signal that has not aborted. {@linkcode leaveSignal} takes it off. */
+export function joinSignal(signal: AbortSignal, node: AbortNode): void {
   let fanOut = fanOuts.get(signal);
   if (fanOut === undefined) {
     fanOut = new FanOut(signal);
     fanOuts.set(signal, fanOut);
   }
-  return fanOut.add(target);
+  fanOut.add(node);
+}
+
+/** Takes a node off the list it is in, if it is in one. */
+export function leaveSignal(node: AbortNode): void {
+  node.fanOut?.remove(node);
 }
 
 /** Like {@linkcode linkAbort} with a function, for cold paths. */
@@ -60,77 +85,86 @@ const noLink: AbortLink = { unlink() {} };
 /** The one exception to "no global state": it is keyed by the user's own signals and dies with them. */
 const fanOuts: WeakMap<AbortSignal, FanOut> = new WeakMap();
 
-class Link implements AbortLink {
-  readonly target: AbortTarget;
-  fanOut: FanOut | undefined;
-  previous: Link | undefined = undefined;
-  next: Link | undefined = undefined;
+/** Puts a target that is no node into the list of a signal. */
+class Link implements AbortLink, AbortNode {
+  readonly #target: AbortTarget;
+  fanOut: FanOut | undefined = undefined;
+  linkedBefore: AbortNode | undefined = undefined;
+  linkedAfter: AbortNode | undefined = undefined;
 
-  constructor(target: AbortTarget, fanOut: FanOut) {
-    this.target = target;
-    this.fanOut = fanOut;
+  constructor(target: AbortTarget) {
+    this.#target = target;
+  }
+
+  onAbort(reason: unknown): void {
+    this.#target.onAbort(reason);
   }
 
   unlink(): void {
-    this.fanOut?.remove(this);
+    leaveSignal(this);
   }
 }
 
+/** All that is linked to one signal. */
 class FanOut {
   readonly #signal: AbortSignal;
-  #head: Link | undefined = undefined;
-  #tail: Link | undefined = undefined;
+  #head: AbortNode | undefined = undefined;
+  #tail: AbortNode | undefined = undefined;
   #listening = false;
   #leaving = false;
+  /** How often the last target has left. */
+  #uses = 0;
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
   }
 
-  add(target: AbortTarget): Link {
-    const link = new Link(target, this);
+  add(node: AbortNode): void {
+    node.fanOut = this;
     const tail = this.#tail;
     if (tail === undefined) {
-      this.#head = link;
+      this.#head = node;
     } else {
-      tail.next = link;
-      link.previous = tail;
+      tail.linkedAfter = node;
+      node.linkedBefore = tail;
     }
-    this.#tail = link;
+    this.#tail = node;
     if (!this.#listening) {
       this.#listening = true;
       this.#signal.addEventListener("abort", this.#dispatch);
     }
-    return link;
   }
 
-  remove(link: Link): void {
-    link.fanOut = undefined;
-    const { previous, next } = link;
-    if (previous === undefined) this.#head = next;
-    else previous.next = next;
-    if (next === undefined) this.#tail = previous;
-    else next.previous = previous;
-    link.previous = link.next = undefined;
-    // Operations that follow one another in one tick keep the listener: adding and removing it costs more than they do.
+  remove(node: AbortNode): void {
+    const { linkedBefore: before, linkedAfter: after } = node;
+    if (before === undefined) this.#head = after;
+    else before.linkedAfter = after;
+    if (after === undefined) this.#tail = before;
+    else after.linkedBefore = before;
+    node.fanOut = node.linkedBefore = node.linkedAfter = undefined;
+    // Operations that follow one another keep the listener: adding and removing it costs more than they do.
     if (this.#head === undefined && !this.#leaving) {
       this.#leaving = true;
-      queueMicrotask(this.#leave);
+      afterUse(this.#uses++, leave, this);
     }
   }
 
-  readonly #leave = (): void => {
+  leave(): void {
     this.#leaving = false;
     if (this.#head !== undefined || !this.#listening) return;
     this.#listening = false;
     this.#signal.removeEventListener("abort", this.#dispatch);
-  };
+  }
 
   readonly #dispatch = (): void => {
     const reason: unknown = this.#signal.reason;
-    for (let link = this.#head; link !== undefined; link = this.#head) {
-      this.remove(link);
-      link.target.onAbort(reason);
+    for (let node = this.#head; node !== undefined; node = this.#head) {
+      this.remove(node);
+      node.onAbort(reason);
     }
   };
+}
+
+function leave(fanOut: FanOut): void {
+  fanOut.leave();
 }

@@ -1,5 +1,6 @@
 import type { EndpointEvent } from "./events.ts";
 import type { Farewell } from "./farewell.ts";
+import { checkNames, checkSignal } from "./option.ts";
 import { checkDuration } from "./timer.ts";
 
 /**
@@ -82,9 +83,16 @@ export interface Endpoint extends AsyncDisposable {
 
 /** Checks what a caller of `goodbye` gives: the only thing it may reject for. */
 export function checkGoodbyeOptions(options: GoodbyeOptions): void {
+  checkNames(options, ["signal", "reason", "grace", "tail"]);
   if (options.grace !== undefined) checkDuration("grace", options.grace);
   if (options.tail !== undefined) checkDuration("tail", options.tail);
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
-    throw new TypeError(`Cannot use option "signal": expected an AbortSignal, got ${typeof options.signal}`);
-  }
+  checkSignal(options.signal);
+}
+
+/** The signal that a caller of `events` gives. */
+export function signalOfEvents(options: AbortOptions | undefined): AbortSignal | undefined {
+  if (options === undefined) return undefined;
+  checkNames(options, ["signal"]);
+  checkSignal(options.signal);
+  return options.signal;
 }

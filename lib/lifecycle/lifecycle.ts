@@ -6,6 +6,7 @@ import {
   checkGoodbyeOptions,
   type EndpointState,
   type GoodbyeOptions,
+  signalOfEvents,
 } from "./endpoint.ts";
 import { type EndpointEvent, type EndpointNews, EventHub, type EventLevel, isObserved } from "./events.ts";
 import { type Farewell, FarewellBuilder, type FarewellParts, type PhaseReport } from "./farewell.ts";
@@ -107,7 +108,7 @@ export class Lifecycle<Owner = void> implements PhaseOwner {
     const fresh = this.#made?.hub === undefined;
     const { hub } = this;
     if (fresh && this.#core.state === "closed") hub.end();
-    return hub.read(options?.signal);
+    return hub.read(signalOfEvents(options));
   }
 
   emit(news: EndpointNews, level: EventLevel = "info"): void {

@@ -23,15 +23,17 @@ export async function limited<T>(limits: Limits, call: (signal: AbortSignal) => 
   const { signal, timeout, action, owner, onOwner = (reason) => reason } = limits;
   if (signal?.aborted === true) throw signal.reason;
   if (owner?.aborted === true) throw onOwner(owner.reason);
+  const late = (): TimeoutError =>
+    new TimeoutError(`Cannot ${action}: ${timeout} ms have passed`, { timeout });
+  // Whether something comes about within no time at all must not be up to the runtime.
+  if (timeout <= 0) throw late();
   const controller = new AbortController();
   const abort = (reason: unknown): void => controller.abort(reason);
   const links = [
     signal === undefined ? undefined : onAbort(signal, abort),
     owner === undefined ? undefined : onAbort(owner, (reason) => abort(onOwner(reason))),
   ];
-  const timer = timeout === Infinity ? undefined : startTimer(timeout, () => {
-    abort(new TimeoutError(`Cannot ${action}: ${timeout} ms have passed`, { timeout }));
-  });
+  const timer = timeout === Infinity ? undefined : startTimer(timeout, () => abort(late()));
   try {
     return await call(controller.signal);
   } finally {

@@ -4,6 +4,7 @@ import { LivingEndpoint } from "./base.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Hook, runHook, settleCutHooks, shareOf } from "./hooks.ts";
 import { Lifecycle, type Step } from "./lifecycle.ts";
+import { checkNames, checkSignal } from "./option.ts";
 import { childBudget } from "./phases.ts";
 import { checkDuration, now, startTimer } from "./timer.ts";
 
@@ -55,10 +56,16 @@ export interface Scope extends Endpoint {
  * }
  * ```
  *
- * @throws {TypeError | RangeError} for options of a wrong type.
+ * @throws {TypeError | RangeError} for options that are wrong, or that there are not.
  */
 export function createScope(options: ScopeOptions = {}): Scope {
-  if (options.grace !== undefined) checkDuration("grace", options.grace);
+  checkNames(options, ["signal", "name", "grace"]);
+  const { grace, name, signal } = options;
+  if (grace !== undefined) checkDuration("grace", grace);
+  checkSignal(signal);
+  if (name !== undefined && typeof name !== "string") {
+    throw new TypeError(`Cannot use option "name": expected a text, got ${typeof name}`);
+  }
   return new ResourceScope(options, []);
 }
 

@@ -1,3 +1,4 @@
+import { afterUse } from "./tick.ts";
 import { longestDelay, now } from "./timer.ts";
 
 /** Told once when its time has come. It must not throw and must not run code of the user. */
@@ -11,6 +12,17 @@ export interface WheelTimer {
 }
 
 /**
+ * A target that lies on the wheel itself, with one deadline at a time and no object besides: there is one of it for every
+ * operation. The fields are the wheel's; they begin with 0 and undefined.
+ */
+export interface WheelNode extends WheelTarget {
+  /** The tick of its deadline, 0 for none. */
+  due: number;
+  earlier: WheelNode | undefined;
+  later: WheelNode | undefined;
+}
+
+/**
  * Many deadlines on one timer. Adding and cancelling take constant time; a target is told at its deadline or up to one
  * tick later, never before. While a deadline is set the process stays alive; with none the wheel holds no timer.
  *
@@ -21,13 +33,15 @@ export interface WheelTimer {
  * ```
  */
 export class TimerWheel {
-  readonly #slots: (WheelEntry | undefined)[] = new Array(slotCount).fill(undefined);
+  readonly #slots: (WheelNode | undefined)[] = new Array(slotCount).fill(undefined);
   #size = 0;
   #origin = 0;
   /** The last tick whose slot has been visited. */
   #tick = 0;
   #wake = Infinity;
   #leaving = false;
+  /** How often the last deadline has gone. */
+  #uses = 0;
   #handle: ReturnType<typeof setTimeout> | undefined = undefined;
 
   /** Deadlines that are set. */
@@ -38,36 +52,45 @@ export class TimerWheel {
   /** Sets a deadline `delay` milliseconds from now; `Infinity` sets none. */
   add(delay: number, target: WheelTarget): WheelTimer {
     if (delay === Infinity) return noTimer;
+    const entry = new WheelEntry(this, target);
+    this.set(entry, delay);
+    return entry;
+  }
+
+  /** The same for one that is on no wheel. */
+  set(node: WheelNode, delay: number): void {
+    if (delay === Infinity) return;
     const time = now();
     if (this.#size === 0 && this.#handle === undefined) {
       this.#origin = time;
       this.#tick = 0;
     }
     const due = Math.max(this.#tick + 1, Math.ceil((time - this.#origin + Math.max(0, delay)) / tickLength));
-    const entry = new WheelEntry(this, due, target);
     const slot = due & slotMask;
     const head = this.#slots[slot];
     if (head !== undefined) {
-      entry.next = head;
-      head.previous = entry;
+      node.later = head;
+      head.earlier = node;
     }
-    this.#slots[slot] = entry;
+    node.due = due;
+    this.#slots[slot] = node;
     this.#size++;
     if (due < this.#wake) this.#arm(due, time);
-    return entry;
   }
 
-  /** Takes an entry off; called by the entry. */
-  remove(entry: WheelEntry): void {
-    const { previous, next } = entry;
-    if (previous === undefined) this.#slots[entry.due & slotMask] = next;
-    else previous.next = next;
-    if (next !== undefined) next.previous = previous;
-    entry.previous = entry.next = undefined;
-    // Operations that follow one another in one tick keep the timer: setting and clearing it costs more than they do.
+  /** Takes the deadline back, if there is one. */
+  clear(node: WheelNode): void {
+    if (node.due === 0) return;
+    const { earlier, later } = node;
+    if (earlier === undefined) this.#slots[node.due & slotMask] = later;
+    else earlier.later = later;
+    if (later !== undefined) later.earlier = earlier;
+    node.due = 0;
+    node.earlier = node.later = undefined;
+    // Operations that follow one another keep the timer: setting and clearing it costs more than they do.
     if (--this.#size === 0 && !this.#leaving) {
       this.#leaving = true;
-      queueMicrotask(this.#leave);
+      afterUse(this.#uses++, leave, this);
     }
   }
 
@@ -79,13 +102,14 @@ export class TimerWheel {
     this.#handle = setTimeout(this.#turn, Math.min(Math.max(0, delay), longestDelay));
   }
 
-  readonly #leave = (): void => {
+  /** Called when the last deadline has gone, a little later. */
+  leave(): void {
     this.#leaving = false;
     if (this.#size > 0) return;
     if (this.#handle !== undefined) clearTimeout(this.#handle);
     this.#handle = undefined;
     this.#wake = Infinity;
-  };
+  }
 
   readonly #turn = (): void => {
     // The handle stays until the end: a target that sets the only deadline must not move the origin under this turn.
@@ -104,14 +128,17 @@ export class TimerWheel {
 
   #fire(slot: number, reached: number): void {
     // Collected first: a target may cancel its neighbours, or set new deadlines in the same slot.
-    let due: WheelEntry[] | undefined;
-    for (let entry = this.#slots[slot]; entry !== undefined; entry = entry.next) {
-      if (entry.due <= reached) (due ??= []).push(entry);
+    let due: WheelNode[] | undefined;
+    for (let node = this.#slots[slot]; node !== undefined; node = node.later) {
+      if (node.due <= reached) (due ??= []).push(node);
     }
     if (due === undefined) return;
     for (let i = due.length - 1; i >= 0; i--) {
-      const entry = due[i]!;
-      if (entry.take()) entry.target.onDeadline();
+      const node = due[i]!;
+      // One before it may have taken its deadline back, or set another.
+      if (node.due === 0 || node.due > reached) continue;
+      this.clear(node);
+      node.onDeadline();
     }
   }
 
@@ -124,30 +151,29 @@ export class TimerWheel {
   }
 }
 
-class WheelEntry implements WheelTimer {
-  #wheel: TimerWheel | undefined;
-  readonly due: number;
-  readonly target: WheelTarget;
-  previous: WheelEntry | undefined = undefined;
-  next: WheelEntry | undefined = undefined;
+function leave(wheel: TimerWheel): void {
+  wheel.leave();
+}
 
-  constructor(wheel: TimerWheel, due: number, target: WheelTarget) {
+/** Puts a target that is no node onto a wheel. */
+class WheelEntry implements WheelTimer, WheelNode {
+  readonly #wheel: TimerWheel;
+  readonly #target: WheelTarget;
+  due = 0;
+  earlier: WheelNode | undefined = undefined;
+  later: WheelNode | undefined = undefined;
+
+  constructor(wheel: TimerWheel, target: WheelTarget) {
     this.#wheel = wheel;
-    this.due = due;
-    this.target = target;
+    this.#target = target;
+  }
+
+  onDeadline(): void {
+    this.#target.onDeadline();
   }
 
   cancel(): void {
-    this.take();
-  }
-
-  /** Takes itself off; false when that has been done before. */
-  take(): boolean {
-    const wheel = this.#wheel;
-    if (wheel === undefined) return false;
-    this.#wheel = undefined;
-    wheel.remove(this);
-    return true;
+    this.#wheel.clear(this);
   }
 }
 

@@ -9,7 +9,7 @@ export type MessageData = string | Uint8Array;
 export interface OperationOptions extends AbortOptions {
   /**
    * Milliseconds for the call, waiting for a place in the window and for a reconnect included. When they have passed it
-   * rejects with a {@linkcode TimeoutError}. @default {20_000, for a request 5_000}
+   * rejects with a {@linkcode TimeoutError}; with 0 before anything is sent. @default {20_000, for a request 5_000}
    */
   readonly timeout?: number | undefined;
 }
@@ -66,6 +66,7 @@ export interface MessageConnection extends Endpoint {
    *
    * @throws {PeerError} the peer refused it.
    * @throws {TimeoutError | ConnectionLostError | ClosedError} with `outcome`.
+   * @throws {OverflowError} more operations wait for their turn than `maxWaiting` allows.
    * @throws {MessageTooLargeError | TypeError | RangeError} before anything is sent.
    */
   publish(topic: string, data: MessageData, options?: PublishOptions): Promise<void>;
@@ -76,9 +77,12 @@ export interface MessageConnection extends Endpoint {
    */
   request(topic: string, data: MessageData, options?: RequestOptions): Promise<Message>;
   /**
-   * Receives the messages of one or more topics; resolves when the peer has confirmed.
+   * Receives the messages of one or more topics; resolves when the peer has confirmed. While the connection reconnects, it
+   * waits until that is open again; when the connection is lost before the peer has confirmed, it is tried again.
    *
    * @throws {PeerError} the peer refused it.
+   * @throws {ConnectError} the connection is open, and the one that the subscription needs for itself did not come about.
+   * @throws {TimeoutError | ClosedError} the time has passed, or the connection has ended.
    */
   subscribe(topics: string | readonly string[], options?: SubscribeOptions): Promise<Subscription>;
   /**
@@ -99,7 +103,10 @@ export interface HandlerContext {
 }
 
 /** Handles a message. What it returns, when it is not undefined, is the reply to a message that wants one. */
-export type MessageHandler = (message: Message, context: HandlerContext) => unknown;
+export type MessageHandler = (
+  message: Message,
+  context: HandlerContext,
+) => MessageData | void | undefined | Promise<MessageData | void | undefined>;
 
 /** Options of {@linkcode Subscription.consume}. */
 export interface ConsumeOptions extends AbortOptions {

@@ -2,6 +2,7 @@ import { type ClosedError, OverflowError } from "../errors.ts";
 import { type Deferred, deferred, isThenable } from "../lifecycle/deferred.ts";
 import type { HandlerContext, MessageHandler, OverflowPolicy } from "./connection.ts";
 import { MessageIterator } from "./iterator.ts";
+import { MessageList } from "./list.ts";
 import { DeliveredMessage, type Message, type MessageFate, type MessageSource } from "./message.ts";
 
 /** What a {@linkcode Delivery} is made of. */
@@ -51,7 +52,7 @@ export class Delivery {
   #paused = false;
   #open = true;
   /** Handed out and without a fate. */
-  readonly #out: Set<DeliveredMessage> = new Set();
+  readonly #out: MessageList = new MessageList();
   #iterator: MessageIterator | undefined = undefined;
   /** The iterator's consumer has gone. */
   #left = false;
@@ -138,7 +139,8 @@ export class Delivery {
     this.#error = error;
     this.#open = false;
     this.#discardWaiting();
-    for (const message of [...this.#out]) message.settle(this.#options.unacked);
+    // Each of them leaves the list with its fate.
+    while (this.#out.first !== undefined) this.#out.first.settle(this.#options.unacked);
     this.#iterator?.end(error);
     this.#checkFinished();
   }
@@ -307,12 +309,13 @@ export class Delivery {
 
   readonly #onFate = (message: DeliveredMessage, fate: MessageFate): void => {
     this.counts[fate === "returned" ? this.#options.unacked : fate]++;
-    if (this.#out.delete(message)) this.#checkFinished();
+    if (this.#out.remove(message)) this.#checkFinished();
   };
 
   #isFinished(): boolean {
     if (this.#ended) return true;
-    return !this.#open && this.waiting === 0 && this.#out.size === 0 && (this.#handlers?.running ?? 0) === 0;
+    return !this.#open && this.waiting === 0 && this.#out.first === undefined &&
+      (this.#handlers?.running ?? 0) === 0;
   }
 
   #checkFinished(): void {

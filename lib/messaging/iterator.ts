@@ -32,6 +32,11 @@ export class MessageIterator implements AsyncIterableIterator<Message> {
     }
     this.#current?.ack();
     this.#current = undefined;
+    const message = this.#ended ? undefined : this.#source.take();
+    if (message !== undefined) {
+      this.#current = message;
+      return Promise.resolve({ done: false, value: message });
+    }
     const waiting: Deferred<IteratorResult<Message>> = deferred();
     this.#waiting = waiting;
     this.wake();

@@ -82,12 +82,15 @@ export class DeliveredMessage implements Message {
   #data: Uint8Array | undefined = undefined;
   #fate: MessageFate | undefined = undefined;
   #responded = false;
+  /** Its neighbours in a {@linkcode MessageList}. */
+  previous: DeliveredMessage | undefined = undefined;
+  next: DeliveredMessage | undefined = undefined;
 
   /** `refusal` makes the error of a subscription that ends; undefined while it does not. */
   constructor(
     source: MessageSource,
     onFate: (message: DeliveredMessage, fate: MessageFate) => void,
-    refusal: (action: string) => ClosedError | undefined = () => undefined,
+    refusal: (action: string) => ClosedError | undefined = noRefusal,
   ) {
     this.source = source;
     this.#onFate = onFate;
@@ -196,6 +199,8 @@ export class DeliveredMessage implements Message {
     return this.#fate !== undefined;
   }
 }
+
+const noRefusal = (): undefined => undefined;
 
 function checked(schema: StandardSchemaV1, value: unknown, topic: string): unknown {
   const result = schema["~standard"].validate(value);

@@ -40,6 +40,15 @@ const reconnectObject = v.strictObject({
   timeout: v.optional(duration),
 }, "false, or an object with min, max, factor, jitter, attempts and timeout");
 
+/** Waits that shrink are a slip of the pen: the first would be the longest that there is. */
+function checkReconnect(reconnect: unknown): void {
+  const { min = 0, max = Infinity } = (reconnect ?? {}) as ReconnectOptions;
+  if (min <= max) return;
+  throw new RangeError(
+    `Cannot use option "reconnect.min": expected at most ${max}, which is "reconnect.max", got ${min}`,
+  );
+}
+
 export const reconnect: v.GenericSchema<unknown, false | ReconnectOptions> = v.lazy((value) =>
   value === false ? v.literal(false) : reconnectObject
 );
@@ -79,16 +88,22 @@ export interface TlsTexts {
 export function checkOptions<T extends v.GenericSchema>(schema: T, given: object): v.InferOutput<T> {
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const result = v.safeParse(schema, present, { abortEarly: true });
-  if (result.success) return result.output;
+  if (result.success) {
+    checkReconnect((result.output as { readonly reconnect?: unknown }).reconnect);
+    return result.output;
+  }
   const issue = result.issues[0]!;
   const option = v.getDotPath(issue) ?? "";
   if (issue.type === "strict_object" && issue.expected === "never") {
     throw new TypeError(`Cannot use option "${option}": there is no such option`);
   }
   const error = wrong(option, issue.message, issue.input);
-  throw issue.kind === "validation" && typeof issue.input === "number"
-    ? new RangeError(error.message)
-    : error;
+  throw isOutOfRange(issue) ? new RangeError(error.message) : error;
+}
+
+/** A number where one is wanted, NaN included: what is wrong is its value. */
+function isOutOfRange({ input, kind, type }: v.BaseIssue<unknown>): boolean {
+  return typeof input === "number" && (kind === "validation" || type === "number");
 }
 
 /** What a caller of `publish`, `request` or `ping` asks for. By hand: this runs once per message. */
@@ -104,6 +119,22 @@ export function resolveOperation(options: PublishOptions, defaultTimeout: number
     throw wrong("offline", '"wait" or "fail"', offline);
   }
   return { signal, timeout, retry, offline };
+}
+
+/** What a caller of `subscribe` may set with every protocol. */
+export const subscribeNames: readonly string[] = [
+  "signal",
+  "timeout",
+  "overflow",
+  "capacity",
+  "capacityBytes",
+];
+
+/** An object of strings. What its own entries are not is none: a list, or a map. By hand: this runs once per message. */
+export function checkProperties(properties: unknown): void {
+  const fits = typeof properties === "object" && properties !== null && !Array.isArray(properties) &&
+    !(properties instanceof Map);
+  if (properties !== undefined && !fits) throw wrong("properties", "an object of strings", properties);
 }
 
 export function checkObject(options: unknown): void {

@@ -1,6 +1,8 @@
 import { LivingEndpoint } from "../lifecycle/base.ts";
 import type { Farewell, FarewellParts } from "../lifecycle/farewell.ts";
 import { Lifecycle, type Step } from "../lifecycle/lifecycle.ts";
+import { checkNames, checkSignal } from "../lifecycle/option.ts";
+import type { RunningPhase } from "../lifecycle/running.ts";
 import type {
   ConsumeOptions,
   MessageHandler,
@@ -19,7 +21,7 @@ export interface SubscriptionPeer {
   /** Tells the peer that no more is wanted, before the intake stops; what it had sent by then is still delivered. */
   intake?(step: Step): Promise<void>;
   /** Tells the peer; called when all deliveries are done with. */
-  goodbye(step: Step): unknown;
+  goodbye(step: RunningPhase): unknown;
   /** Frees the transport at once. */
   force(step: Step): unknown;
   /** Frees what is left. */
@@ -136,6 +138,8 @@ export class MessageSubscription extends LivingEndpoint implements Subscription 
         `Cannot consume a subscription: expected a handler function, got ${typeof handler}`,
       );
     }
+    checkNames(options, ["signal", "concurrency"]);
+    checkSignal(options.signal);
     const concurrency = checkCount("concurrency", options.concurrency ?? 1);
     options.signal?.throwIfAborted();
     this.#delivery.consume(handler, concurrency, { signal: this.signal, draining: this.draining });

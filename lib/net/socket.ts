@@ -5,6 +5,7 @@ import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import { connectError } from "./failure.ts";
 import { type Gate, gateOf } from "./gate.ts";
 import { type GoneSource, type GoneTarget, watchGone } from "./gone.ts";
+import { hasInlets } from "./inlet.ts";
 import type { Registry } from "./registry.ts";
 import { secureSocket } from "./secure.ts";
 import { toError } from "./thrown.ts";
@@ -16,6 +17,8 @@ export interface SocketFacts {
   readonly local: string;
   /** Bytes that are buffered before `write` returns false. */
   readonly highWaterMark: number;
+  /** It has an inlet where there are any, and cannot be secured. */
+  readonly plain?: boolean | undefined;
   /** The book that counts the stream, where nobody else does. */
   readonly registry?: Registry | undefined;
   /** The TCP socket under a TLS socket that was made of it. */
@@ -30,12 +33,19 @@ export function socketTransport(socket: Socket, remote: string, facts: SocketFac
   return new SocketTransport(socket, remote, facts);
 }
 
+/** What a socket that has an inlet has read. */
+export function arrived(socket: Socket, chunk: Uint8Array): void {
+  transportOf(socket).arrived(chunk);
+}
+
 /** A socket that knows its transport, so that one set of listeners serves all of them. */
 interface OwnedSocket extends Socket {
   [owner]: SocketTransport;
 }
 
 const owner = Symbol("transport");
+/** Bytes. */
+const shortWrite = 65_536;
 const nothing: Uint8Array[] = [];
 
 /** What a stream has to remember when it comes to its end. Most of the thousands of a server live long before. */
@@ -79,7 +89,7 @@ class SocketTransport implements Transport, GoneSource {
     (socket as OwnedSocket)[owner] = this;
     // Without this listener a reset of the peer ends the process on Node and Deno, and passes in silence on Bun.
     socket.on("error", SocketTransport.#onError);
-    socket.on("data", SocketTransport.#onData);
+    if (facts.plain !== true || !hasInlets) socket.on("data", SocketTransport.#onData);
     // From here on, not from the start: a TLS socket reads while it is paused, and tells an end without data at once.
     socket.on("end", SocketTransport.#onEnd);
     socket.on("close", SocketTransport.#onClose);
@@ -129,10 +139,19 @@ class SocketTransport implements Transport, GoneSource {
 
   write(bytes: Uint8Array): boolean {
     if (this.#over?.ended === true || this.destroyed) return true;
+    const socket = this.#socket;
+    const { highWaterMark, kind } = this.#facts;
+    // What is short and has nothing in front of it fills nothing, and TCP takes it at once: nobody needs to hear of it.
+    if (
+      socket.writableLength === 0 && bytes.byteLength <= Math.min(shortWrite, highWaterMark) && kind !== "tls"
+    ) {
+      socket.write(bytes);
+      return true;
+    }
     // The callback, not 'drain': that one comes only after the runtime's own mark, which is not ours. And a new one each
     // time: one that is kept would stay with an idle stream.
-    this.#socket.write(bytes, (error) => this.#written(error));
-    if (this.#socket.writableLength <= this.#facts.highWaterMark) return true;
+    socket.write(bytes, (error) => this.#written(error));
+    if (socket.writableLength <= highWaterMark) return true;
     this.#starved = true;
     return false;
   }
@@ -186,6 +205,9 @@ class SocketTransport implements Transport, GoneSource {
   ): Promise<Transport> {
     const raw = this.#socket;
     if (this.kind !== "tcp") throw new TypeError(`Cannot secure a stream of kind ${this.kind}: expected tcp`);
+    if (this.#facts.plain === true) {
+      throw new TypeError(`Cannot secure the stream to ${this.remote}: it was dialled as plain`);
+    }
     raw.off("error", SocketTransport.#onError).off("data", SocketTransport.#onData).off(
       "end",
       SocketTransport.#onEnd,
@@ -255,10 +277,7 @@ class SocketTransport implements Transport, GoneSource {
   }
 
   static #onData(this: Socket, chunk: Uint8Array): void {
-    const transport = transportOf(this);
-    if (transport.#held === nothing) transport.#held = [chunk];
-    else transport.#held.push(chunk);
-    transport.#tell();
+    transportOf(this).arrived(chunk);
   }
 
   static #onEnd(this: Socket): void {
@@ -274,6 +293,21 @@ class SocketTransport implements Transport, GoneSource {
     end.gone = true;
     end.below?.destroy();
     transport.#finish();
+  }
+
+  /** Bytes of the peer. */
+  arrived(chunk: Uint8Array): void {
+    const handler = this.#handler;
+    if (handler === undefined || this.#held !== nothing || this.#paused || this.destroyed) {
+      if (this.#held === nothing) this.#held = [chunk];
+      else this.#held.push(chunk);
+      return this.#tell();
+    }
+    try {
+      handler.data(chunk);
+    } catch (error) {
+      this.destroy(toError(error));
+    }
   }
 
   #tell(): void {

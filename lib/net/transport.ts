@@ -89,7 +89,11 @@ export interface TlsConnectOptions {
  */
 export type Dial = (
   target: TransportTarget,
-  options: { readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    /** Nobody will `secure` the stream: its socket may be read in a way that is faster and allows of none. @default {false} */
+    readonly plain?: boolean | undefined;
+  },
 ) => Promise<Transport>;
 
 /** What a TLS server must set; PEM texts, as in `node:tls`. */

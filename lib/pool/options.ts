@@ -99,6 +99,8 @@ const milliseconds = "0 or more milliseconds";
 const duration = v.pipe(v.number(milliseconds), v.minValue(0, milliseconds));
 const atLeastOne = "1 or more milliseconds";
 const positive = v.pipe(v.number(atLeastOne), v.minValue(1, atLeastOne));
+const alwaysOrSince = `"always" or ${milliseconds}`;
+const since = v.pipe(v.number(alwaysOrSince), v.minValue(0, alwaysOrSince));
 const part = v.pipe(v.number("0 to 1"), v.minValue(0, "0 to 1"), v.maxValue(1, "0 to 1"));
 const callable = v.custom<(...input: never[]) => unknown>(
   (value) => typeof value === "function",
@@ -122,10 +124,7 @@ const schema = v.strictObject({
   shares: v.optional(count(1, true), Infinity),
   probe: v.optional(v.union([v.literal(false), callable], "false or a function")),
   check: v.optional(
-    v.custom<"always" | number>(
-      (value) => value === "always" || typeof value === "number" && value >= 0,
-      `"always" or ${milliseconds}`,
-    ),
+    v.lazy((value) => typeof value === "number" ? since : v.literal("always", alwaysOrSince)),
     "always",
   ),
   probeTimeout: v.optional(positive, 2_000),
@@ -162,6 +161,12 @@ export function checkPoolOptions<T extends Endpoint>(options: PoolOptions<T>): P
   if (min > max) {
     throw new RangeError(`Cannot use option "min": expected at most ${max}, which is "max", got ${min}`);
   }
+  const { min: shortest = 0, max: longest = Infinity } = given.backoff;
+  if (shortest > longest) {
+    throw new RangeError(
+      `Cannot use option "backoff.min": expected at most ${longest}, which is "backoff.max", got ${shortest}`,
+    );
+  }
   const { grace, onMember, probe, signal, terminal = isTerminal } = given;
   return { ...given, min, max, grace, onMember, probe, signal, terminal } as unknown as PoolSettings<T>;
 }
@@ -194,7 +199,10 @@ function check<T extends v.GenericSchema>(wanted: T, given: unknown): v.InferOut
     throw new TypeError(`Cannot use option "${option}": there is no such option`);
   }
   const error = wrong(option ?? "options", issue.message, issue.input);
-  throw option !== null && typeof issue.input === "number" ? new RangeError(error.message) : error;
+  // A number where one is wanted, NaN included: what is wrong is its value.
+  const outOfRange = typeof issue.input === "number" &&
+    (issue.kind === "validation" || issue.type === "number");
+  throw outOfRange ? new RangeError(error.message) : error;
 }
 
 function wrong(option: string, wanted: string, given: unknown): TypeError {

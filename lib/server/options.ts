@@ -1,3 +1,4 @@
+import { checkNames } from "../lifecycle/option.ts";
 import { checkDuration } from "../lifecycle/timer.ts";
 import { systemNetwork } from "../net/mod.ts";
 import type { ListenTarget, Network, TlsListenOptions } from "../net/transport.ts";
@@ -66,7 +67,7 @@ export function checkHandler(handler: ConnectionHandler): void {
 
 /** Checks what a caller of `serve` gives: throws a TypeError or a RangeError. The network checks the address. */
 export function checkServeOptions(options: ServeOptions): ServeSettings {
-  checkObject("options", options);
+  checkNames(options, optionNames, limitHints);
   const { network, signal, name = "server", announce = 0, grace, limits = {} } = options;
   if (network !== undefined) checkObject("network", network);
   if (network !== undefined && typeof network.listen !== "function") refuse("network", "a network", network);
@@ -74,6 +75,10 @@ export function checkServeOptions(options: ServeOptions): ServeSettings {
   if (typeof name !== "string") refuse("name", "a text", name);
   if (grace !== undefined) checkDuration("grace", grace);
   checkObject("limits", limits);
+  for (const [name, value] of Object.entries(limits)) {
+    if (value === undefined || limitNames.includes(name)) continue;
+    throw new TypeError(`Cannot use option "limits.${name}": there is no such option`);
+  }
   return {
     target: targetOf(options),
     network: network ?? systemNetwork(),
@@ -89,6 +94,23 @@ export function checkServeOptions(options: ServeOptions): ServeSettings {
     },
   };
 }
+
+const optionNames: readonly string[] = [
+  "port",
+  "host",
+  "path",
+  "tls",
+  "network",
+  "signal",
+  "name",
+  "announce",
+  "grace",
+  "limits",
+];
+const limitNames: readonly string[] = ["connections", "perAddress", "handshakeTimeout", "idleTimeout"];
+const limitHints: Readonly<Record<string, string>> = Object.fromEntries(
+  limitNames.map((name) => [name, `it is "limits.${name}"`]),
+);
 
 function targetOf({ host, path, port, tls }: ServeOptions): ListenTarget {
   if (path === undefined) return { host: host ?? "127.0.0.1", port: port ?? 0, tls };

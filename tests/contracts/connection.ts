@@ -6,6 +6,7 @@ import { lossContract } from "./connection_loss.ts";
 import { pingContract } from "./connection_ping.ts";
 import { publishContract } from "./connection_publish.ts";
 import { requestContract } from "./connection_request.ts";
+import { subscribeContract } from "./connection_subscribe.ts";
 
 export type { ConnectionFixture, ConnectionWorld } from "./connection_kit.ts";
 
@@ -15,6 +16,7 @@ export function connectionContract(name: string, fixture: ConnectionFixture): vo
     publishContract(fixture);
     pingContract(fixture);
     requestContract(fixture);
+    subscribeContract(fixture);
     deliveryContract(fixture);
     consumeContract(fixture);
     lossContract(fixture);

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Farewell } from "../../lib/lifecycle/mod.ts";
 import { formatFarewell } from "../../lib/lifecycle/mod.ts";
-import type { Message, MessageConnection, Subscription } from "../../lib/messaging/mod.ts";
+import type { Message, MessageConnection, MessageHandler, Subscription } from "../../lib/messaging/mod.ts";
 import { countedAbort } from "../support/signals.ts";
 import { until } from "../support/until.ts";
 import { bodyAndEnd } from "./bench.ts";
@@ -17,7 +17,9 @@ export interface ConnectionFixture {
 /** A server, and the streams that lead to it. */
 export interface ConnectionWorld {
   /** Connects. A connection that is lost comes back within milliseconds, unless `reconnect` is false. */
-  connect(options?: { readonly reconnect?: false; readonly window?: number }): Promise<MessageConnection>;
+  connect(
+    options?: { readonly reconnect?: false; readonly window?: number; readonly timeout?: number },
+  ): Promise<MessageConnection>;
   /** Subscribes to what wants a reply. */
   subscribeToRequests(connection: MessageConnection, topic: string): Promise<Subscription>;
   /** Cuts all streams; the server lives on. */
@@ -102,7 +104,10 @@ export async function rejectsWithReason(
 }
 
 /** Handles messages into a list. */
-export function collect(subscription: Subscription, then?: (message: Message) => unknown): string[] {
+export function collect(
+  subscription: Subscription,
+  then?: (message: Message) => ReturnType<MessageHandler>,
+): string[] {
   const texts: string[] = [];
   void subscription.consume((message) => {
     texts.push(message.text());

@@ -121,6 +121,43 @@ export function publishContract(fixture: ConnectionFixture): void {
     );
 
     it(
+      "sends nothing when it has no time at all, and neither do the others",
+      test(async (bench) => {
+        const [publisher, subscriber] = await bench.pair();
+        const texts = collect(await subscriber.subscribe("orders"));
+        const calls = [
+          publisher.publish("orders", "never", { timeout: 0 }),
+          publisher.request("orders", "never", { timeout: 0 }),
+          publisher.ping({ timeout: 0 }),
+          publisher.subscribe("orders", { timeout: 0 }),
+          bench.connect({ timeout: 0 }),
+        ];
+        for (const error of await Promise.all(calls.map((call) => rejection(call)))) {
+          expect(error).toBeInstanceOf(TimeoutError);
+          expect(error).toMatchObject({ timeout: 0, outcome: "not-sent" });
+        }
+        await publisher.publish("orders", "sent");
+        await until(() => texts.length > 0);
+        expect(texts).toEqual(["sent"]);
+      }),
+    );
+
+    it(
+      "is a TypeError for a topic that is none, and the connection is none the worse for it",
+      test(async (bench) => {
+        const publisher = await bench.connect();
+        for (const topic of [undefined, null, "", 5, {}] as never[]) {
+          for (const call of [publisher.publish(topic, "x"), publisher.request(topic, "x")]) {
+            const error = await rejection(call) as Error;
+            expect(error).toBeInstanceOf(TypeError);
+            expect(error.message).toMatch(/topic|subject/);
+          }
+        }
+        await publisher.publish("orders", "x");
+      }),
+    );
+
+    it(
       "gives up after its timeout, and says what is known",
       test(async (bench) => {
         const publisher = await bench.connect({ window: 1 });

@@ -1,3 +1,4 @@
+import { ConnectError } from "../../lib/errors.ts";
 import type { Transport } from "../../lib/net/mod.ts";
 import type { LeakGate } from "../support/leak.ts";
 import { watchNetwork } from "../support/watch.ts";
@@ -13,7 +14,7 @@ export async function openWorld(
 ): Promise<ConnectionWorld> {
   let refusing = false;
   const network = watchNetwork(gate.watch(ground.network()), (step) => {
-    if (refusing && step === "client dials") throw new Error("nobody gets in");
+    if (refusing && step === "client dials") throw new ConnectError("Nobody gets in", { address: "" });
   });
   const server = await protocol.serve(network, ground);
   const frozen = new Set<Transport>();

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { ClosedError } from "../../lib/errors.ts";
 import {
+  type AbortOptions,
   type EndpointState,
   type Farewell,
   formatFarewell,
   type GoodbyeOptions,
 } from "../../lib/lifecycle/mod.ts";
+import { rejection } from "./bench.ts";
 import { countedAbort } from "../support/signals.ts";
 import { turns, until } from "../support/until.ts";
 import { forceContract } from "./endpoint_force.ts";
@@ -148,8 +150,15 @@ export function endpointContract(name: string, fixture: EndpointFixture): void {
         const wrong = [{ grace: "soon" }, { grace: null }, { signal: {} }, { signal: null }, {
           tail: "soon",
         }];
-        for (const options of wrong as unknown as GoodbyeOptions[]) {
-          await expect(endpoint.goodbye(options)).rejects.toBeInstanceOf(TypeError);
+        for (const options of [...wrong, { graze: 1 }, null, 5] as unknown as GoodbyeOptions[]) {
+          const refused = rejection(endpoint.goodbye(options));
+          expect(await refused).toBeInstanceOf(TypeError);
+          expect((await refused as Error).message).toMatch(/^Cannot use (option "\w+"|the options): /);
+        }
+        for (const options of [null, 5, { signal: 5 }, { signl: endpoint.signal }]) {
+          const read = (): unknown => endpoint.events(options as AbortOptions);
+          expect(read).toThrow(TypeError);
+          expect(read).toThrow(/^Cannot use (option "\w+"|the options): /);
         }
         for (const grace of [-1, NaN]) {
           await expect(endpoint.goodbye({ grace })).rejects.toBeInstanceOf(RangeError);

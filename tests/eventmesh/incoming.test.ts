@@ -1,7 +1,15 @@
 import { expect, it } from "vitest";
 import { IncomingMessage } from "../../lib/eventmesh/incoming.ts";
-import { FrameDecoder, FrameWriter, type Packet, SELECTORS } from "../../lib/eventmesh/wire/mod.ts";
+import {
+  EventReader,
+  FrameDecoder,
+  FrameWriter,
+  type Packet,
+  SELECTORS,
+} from "../../lib/eventmesh/wire/mod.ts";
 import { DeliveredMessage } from "../../lib/messaging/message.ts";
+
+const reader = new EventReader();
 
 /** A message whose body is this text in JSON, with what cannot stand there escaped. */
 function message(text: string): DeliveredMessage {
@@ -14,7 +22,10 @@ function message(text: string): DeliveredMessage {
   writer.frame(header, JSON.stringify({ topic: "T", properties: {}, headers: {}, body: text }));
   const packets: Packet[] = [];
   new FrameDecoder().push(writer.take(), (packet) => packets.push(packet));
-  return new DeliveredMessage(new IncomingMessage(packets[0]!, "ASYNC_MESSAGE_TO_CLIENT"), () => {});
+  return new DeliveredMessage(
+    new IncomingMessage(packets[0]!, "ASYNC_MESSAGE_TO_CLIENT", reader),
+    () => {},
+  );
 }
 
 it.each(["", "plain", "grün 🎉", "\ufeffmarked", "lone \ud800 half", "\udc00", 'q"\\\n'])(

@@ -17,6 +17,7 @@ describe("the options of connect", () => {
       timeout: 20_000,
       protocol: "eventmeshmessage",
       window: undefined,
+      maxWaiting: 100_000,
       heartbeat: 20_000,
       missedHeartbeats: 2,
       reconnect: {},
@@ -65,7 +66,7 @@ describe("the options of connect", () => {
   it.each(
     [
       ["timeout", -1, RangeError, "a number of milliseconds from 0, got -1"],
-      ["timeout", NaN, TypeError, "a number of milliseconds from 0, got NaN"],
+      ["timeout", NaN, RangeError, "a number of milliseconds from 0, got NaN"],
       ["timeout", "5", TypeError, 'a number of milliseconds from 0, got "5"'],
       ["timeout", null, TypeError, "a number of milliseconds from 0, got null"],
       ["group", " ", TypeError, 'a string that is not blank, got " "'],
@@ -77,6 +78,8 @@ describe("the options of connect", () => {
       ["username", 5, TypeError, "a string, got 5"],
       ["protocol", "openmessage", TypeError, '"eventmeshmessage" or "cloudevents", got "openmessage"'],
       ["window", 0, RangeError, "a whole number from 1, or Infinity, got 0"],
+      ["window", NaN, RangeError, "a whole number from 1, or Infinity, got NaN"],
+      ["group", NaN, TypeError, "a string that is not blank, got NaN"],
       ["window", 1.5, RangeError, "a whole number from 1, or Infinity, got 1.5"],
       ["window", "20", TypeError, 'a whole number from 1, or Infinity, got "20"'],
       ["heartbeat", 0, RangeError, "a number of milliseconds from 1, got 0"],
@@ -116,11 +119,23 @@ describe("the options of connect", () => {
       ["jitter", 2, RangeError, "a number from 0 to 1, got 2"],
       ["attempts", 0, RangeError, "a whole number from 1, or Infinity, got 0"],
       ["timeout", -5, RangeError, "a number of milliseconds from 0, got -5"],
+      ["jitter", NaN, RangeError, "a number from 0 to 1, got NaN"],
     ] as const,
   )("are named by their path: reconnect.%s %s", (name, value, kind, text) => {
     const error = thrown(() => resolveOptions({ reconnect: { [name]: value } } as EventMeshOptions, {}));
     expect(error.message).toBe(`Cannot use option "reconnect.${name}": expected ${text}`);
     expect(error.constructor).toBe(kind);
+  });
+
+  it("wait longer from one attempt to the next, or as long", () => {
+    const error = thrown(() => resolveOptions({ reconnect: { min: 500, max: 100 } }, {}));
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error.message).toBe(
+      'Cannot use option "reconnect.min": expected at most 100, which is "reconnect.max", got 500',
+    );
+    for (const reconnect of [{ min: 5, max: 5 }, { min: 1e6 }, { max: 0 }]) {
+      expect(resolveOptions({ reconnect }, {}).reconnect).toEqual(reconnect);
+    }
   });
 
   it.each([
@@ -180,6 +195,22 @@ describe("the options of subscribe", () => {
     expect(error.message).toBe(`Cannot use option "${name}": expected ${text}`);
     expect(error.constructor).toBe(kind);
   });
+
+  it.each([
+    [{ capcity: 5 }, 'Cannot use option "capcity": there is no such option'],
+    [
+      { queue: "q" },
+      'Cannot use option "queue": there is no such option, who shares the messages of a topic is a "group" in EventMesh',
+    ],
+    [null, "Cannot use the options: expected an object, got null"],
+  ])("are refused when there is no such option: %j", (options, message) => {
+    const error = thrown(() => resolveSubscribe(options as never));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toBe(message);
+    expect(resolveSubscribe({ capacity: 5, capcity: undefined } as never)).toMatchObject({
+      mode: "CLUSTERING",
+    });
+  });
 });
 
 describe("the options of publish and request", () => {
@@ -204,6 +235,8 @@ describe("the options of publish and request", () => {
       ["id", 5, TypeError, "a string that is not empty, got 5"],
       ["properties", "a=b", TypeError, 'an object of strings, got "a=b"'],
       ["properties", null, TypeError, "an object of strings, got null"],
+      ["properties", ["a"], TypeError, "an object of strings, got an array"],
+      ["properties", new Map([["a", "b"]]), TypeError, "an object of strings, got a Map"],
     ] as const,
   )("are refused with what was given and what is wanted: %s %s", (name, value, kind, text) => {
     const error = thrown(() => resolvePublish({ [name]: value } as never, 5_000));

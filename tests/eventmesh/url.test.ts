@@ -1,7 +1,10 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
+import { connect as connectAny } from "../../lib/connect.ts";
+import { connect } from "../../lib/eventmesh/mod.ts";
 import { parseUrls, serverAt } from "../../lib/eventmesh/url.ts";
 import { withoutCredentials } from "../../lib/messaging/url.ts";
+import type { Network } from "../../lib/net/mod.ts";
 
 describe("a URL of a server", () => {
   it.each([
@@ -25,12 +28,12 @@ describe("a URL of a server", () => {
 
   it("asks for TLS with its scheme, with the settings of the options", () => {
     const tls = { servername: "mesh" };
-    const [secure, plain] = parseUrls(["eventmesh+tls://a:1", "eventmesh://b:2"], tls).servers;
+    const [secure, local] = parseUrls(["eventmesh+tls://a:1", "eventmesh+unix:///run/mesh"], tls).servers;
     // A copy: what the caller does to it later reaches nobody.
     tls.servername = "elsewhere";
     const copy = { servername: "mesh" };
     expect(secure).toEqual({ target: { host: "a", port: 1, tls: copy }, text: "a:1", tls: true });
-    expect(plain).toEqual({ target: { host: "b", port: 2 }, text: "b:2", tls: false });
+    expect(local).toEqual({ target: { path: "/run/mesh" }, text: "/run/mesh", tls: false });
     expect(parseUrls("eventmesh+tls://a", undefined).servers[0]!.target).toEqual({
       host: "a",
       port: 10_000,
@@ -59,6 +62,25 @@ describe("a URL of a server", () => {
     );
     expect(agent).toEqual({ group: "one", idc: "FT", username: "me", password: "secret" });
     expect(servers.map(({ text }) => text)).toEqual(["a:10000", "b:10000", "c:10000"]);
+  });
+});
+
+describe("settings of TLS", () => {
+  it.each([
+    [["eventmesh://me:sesame@b:2"], { ca: "x" }],
+    [["eventmesh+tls://a:1", "eventmesh://me:sesame@b:2"], { rejectUnauthorized: true }],
+    [["eventmesh://me:sesame@b:2", "eventmesh+unix:///run/mesh"], {}],
+  ])("are a TypeError beside a server without TLS, and nothing is dialled: %j", async (urls, tls) => {
+    let dialled = 0;
+    const network = { dial: () => Promise.reject(new Error(`dialled ${++dialled}`)) } as unknown as Network;
+    for (const call of [connect, connectAny]) {
+      const error = await call(urls as `eventmesh${string}`[], { tls, network }).catch((error) => error);
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error.message).toBe(
+        'Cannot use URL "eventmesh://...@b:2": expected scheme eventmesh+tls: beside option "tls", got eventmesh:',
+      );
+    }
+    expect(dialled).toBe(0);
   });
 });
 

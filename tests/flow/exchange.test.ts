@@ -93,6 +93,36 @@ describe("Exchange: the window", () => {
   });
 });
 
+describe("Exchange: those that wait", () => {
+  it("are no more than may, wherever they wait; what is written does not count", async () => {
+    const { exchange, peer, submit } = setup({ window: 2, maxWaiting: 2 });
+    for (const payload of ["a", "b", "c"]) quiet(submit(payload));
+    exchange.refuse(peer.seq("a"), busy());
+    expect(peer.payloads).toEqual(["a", "b", "c"]);
+    quiet(submit("d"));
+    const error = await rejection(submit("e"));
+    expect(error).toMatchObject({ name: "OverflowError", code: "ERR_OVERFLOW", capacity: 2 });
+    expect((error as Error).message).toBe("Cannot publish e: 2 others wait, no more may");
+    expect(exchange.counts).toMatchObject({ refused: 1, settled: 0 });
+    exchange.settle(peer.seq("b"), "ok");
+    quiet(submit("f"));
+    exchange.window = 10;
+    expect(peer.payloads).toEqual(["a", "b", "c", "d", "f"]);
+    close(exchange);
+    await over(exchange);
+  });
+
+  it("are refused after an abort, and after the end", async () => {
+    const { exchange, submit } = setup({ offline: true, maxWaiting: 1 });
+    quiet(submit("a"));
+    expect(await rejection(submit("b", { signal: AbortSignal.abort(0) }))).toBe(0);
+    expect(await rejection(submit("c"))).toMatchObject({ capacity: 1 });
+    close(exchange);
+    expect(await rejection(submit("d"))).toMatchObject({ name: "ClosedError" });
+    await over(exchange);
+  });
+});
+
 describe("Exchange: replies", () => {
   it("settles an operation with its reply, whatever the order", async () => {
     const { exchange, peer, submit } = setup();
@@ -336,6 +366,19 @@ describe("Exchange: tombstones", () => {
 });
 
 describe("Exchange: timeout", () => {
+  it("of 0 writes nothing, whatever waits or not", async () => {
+    const { exchange, peer, submit } = setup({ window: 2 });
+    const error = await rejection(submit("never", { timeout: 0 }));
+    expect(error).toMatchObject({ name: "TimeoutError", timeout: 0, outcome: "not-sent" });
+    const [a, b] = [submit("a"), submit("b")];
+    const waiting = submit("waiting");
+    expect(await rejection(submit("never", { timeout: 0 }))).toMatchObject({ outcome: "not-sent" });
+    for (const payload of ["a", "b", "waiting"]) exchange.settle(peer.seq(payload), payload);
+    expect(await Promise.all([a, b, waiting])).toEqual(["a", "b", "waiting"]);
+    expect(exchange.counts).toMatchObject({ published: 3, confirmed: 3, settled: 5 });
+    await over(exchange);
+  });
+
   it("rejects one that was written with outcome unknown", async () => {
     const { exchange, submit } = setup();
     const result = rejection(submit("a", { timeout: 200 }));
@@ -422,14 +465,30 @@ describe("Exchange: a busy peer", () => {
     await vi.advanceTimersByTimeAsync(300);
     expect(await result).toMatchObject({
       name: "TimeoutError",
-      outcome: "unknown",
+      outcome: "not-sent",
       message: "Cannot publish a: the peer stayed busy within 250 ms",
+      cause: { name: "PeerError", status: 3 },
     });
     expect(peer.payloads).toEqual(["a", "a"]);
     expect(exchange.counts).toMatchObject({ published: 1, rejected: 1 });
     await vi.advanceTimersByTimeAsync(5_000);
     expect(peer.payloads).toEqual(["a", "a"]);
     await over(exchange);
+  });
+
+  it("leaves it open what became of a write that has no answer, refusals of others or not", async () => {
+    const { exchange, peer, submit } = setup({ busy: { min: 100, max: 100, jitter: 0 } });
+    const lost = rejection(submit("lost", { timeout: 250, retry: "unknown" }));
+    exchange.lost(new Error("gone"));
+    exchange.open();
+    const late = rejection(submit("late", { timeout: 250 }));
+    exchange.refuse(peer.seq("late"), busy());
+    await vi.advanceTimersByTimeAsync(200);
+    exchange.refuse(peer.seq("lost"), busy());
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await lost).toMatchObject({ outcome: "unknown", cause: { status: 3 } });
+    expect(await late).toMatchObject({ outcome: "unknown", cause: { status: 3 } });
+    close(exchange);
   });
 
   it("frees a place in the window meanwhile", async () => {
@@ -533,7 +592,7 @@ describe("Exchange: loss", () => {
     const cause = new Error("gone");
     exchange.lost(cause);
     expect(await waiting).toMatchObject({ name: "ConnectionLostError", outcome: "not-sent", cause });
-    expect(await cooling).toMatchObject({ name: "ConnectionLostError", outcome: "unknown", cause });
+    expect(await cooling).toMatchObject({ name: "ConnectionLostError", outcome: "not-sent", cause });
     const fresh = await rejection(submit("new", { offline: "fail" })) as ConnectionLostError;
     expect(fresh).toMatchObject({ name: "ConnectionLostError", outcome: "not-sent" });
     expect("cause" in fresh).toBe(false);
@@ -647,7 +706,7 @@ describe("Exchange: stop and close", () => {
     exchange.close(closedBy("why"));
     const errors = await Promise.all(results) as ClosedError[];
     expect(new Set(errors).size).toBe(4);
-    expect(errors.map(({ outcome }) => outcome)).toEqual(["unknown", "unknown", "unknown", "not-sent"]);
+    expect(errors.map(({ outcome }) => outcome)).toEqual(["unknown", "not-sent", "unknown", "not-sent"]);
     for (const error of errors) expect(error.cause).toBe("why");
     expect(exchange.counts).toMatchObject({ published: 3, unconfirmed: 2, rejected: 1, refused: 4 });
     exchange.settle(peer.seq("written"), "late");
@@ -779,6 +838,7 @@ describe("Exchange: whatever happens", () => {
     const writes = new Map<number, number>();
     const firstWrites: number[] = [];
     const refusedBusy = new Set<number>();
+    const refusals: Map<number, number> = new Map();
     let [seq, epoch, connected, writable] = [0, 1, true, true];
     let older: number[] = [];
 
@@ -827,6 +887,7 @@ describe("Exchange: whatever happens", () => {
       const { payload } = held.get(at)!;
       held.delete(at);
       if (transient) refusedBusy.add(payload);
+      refusals.set(payload, (refusals.get(payload) ?? 0) + 1);
       exchange.refuse(at, new PeerError("no", { status: 1, transient }));
     };
     const lose = (): void => {
@@ -862,7 +923,12 @@ describe("Exchange: whatever happens", () => {
               }
               const sent = writes.has(payload);
               const { outcome } = error as { outcome?: SendOutcome };
-              if (outcome !== undefined) expect(outcome).toBe(sent ? "unknown" : "not-sent");
+              // A refusal that comes after the end changes nothing.
+              if (outcome === "not-sent") {
+                expect(refusals.get(payload) ?? 0).toBeGreaterThanOrEqual(writes.get(payload) ?? 0);
+              } else if (outcome !== undefined) {
+                expect(sent).toBe(true);
+              }
               if (user.signal.aborted && typeof error === "number") expect(error).toBe(payload);
               done.push(error instanceof Error ? error.name : "abort");
             },

@@ -63,7 +63,7 @@ describe.each(Object.keys(places))("I15 a connect to %s", (name) => {
     try {
       for (const tick of ticks.filter((tick) => tick % 2 === 0)) {
         const network = gate.watch(systemNetwork());
-        const first = await mortal(place.protocol);
+        const first = await mortal(place);
         const connection = await connectAny([first.url, place.url], {
           ...place.options,
           network,

@@ -3,7 +3,7 @@ import { systemNetwork, type Transport } from "../../lib/net/mod.ts";
 import { type ClientOptions, eventMesh, nats, type Protocol } from "../contracts/protocols.ts";
 import { type Late, startFakeNats } from "../nats/server.ts";
 import { blackhole } from "../net/blackhole.ts";
-import { ca } from "../support/certificate.ts";
+import { ca, cert, key } from "../support/certificate.ts";
 import { startFakeServer } from "../support/fake_server.ts";
 
 /** Somewhere to connect to. */
@@ -65,10 +65,18 @@ async function answeringNats(late?: Late): Promise<Place> {
   };
 }
 
-/** A server that goes without a word, in the clear. */
-export async function mortal(protocol: Protocol): Promise<{ url: string; close(): Promise<unknown> }> {
+/** A server that goes without a word, with TLS where the place has it. */
+export async function mortal(
+  { options: { tls }, protocol }: Place,
+): Promise<{ url: string; close(): Promise<unknown> }> {
   const network = systemNetwork();
-  return await (protocol === nats ? startFakeNats({ network }) : startFakeServer({ network }));
+  if (protocol === nats) return await startFakeNats({ network });
+  if (tls === undefined) return await startFakeServer({ network });
+  const server = await startFakeServer({
+    network,
+    target: { host: "127.0.0.1", port: 0, tls: { cert, key } },
+  });
+  return { url: server.url.replace("eventmesh:", "eventmesh+tls:"), close: () => server.close() };
 }
 
 /** Where a connect gets stuck, fails, or succeeds. */

@@ -130,7 +130,7 @@ function inConsume<Which extends "broker" | "connection" | "subscription">(
     costs: costsOf(which),
     async open(world, ask) {
       const all = await make(world);
-      void all.subscription.consume(() => ask(all[which]));
+      void all.subscription.consume(async () => void await ask(all[which]));
       await all.connection.publish("a", "x");
       return all[which];
     },

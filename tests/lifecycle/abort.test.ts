@@ -186,7 +186,7 @@ describe("linkAbort", () => {
         if (i % 10 === 0) await undefined;
         link.unlink();
       }
-      await Promise.resolve();
+      await new Promise(setImmediate);
     };
     await operate(20_000);
     const before = heapUsed();

@@ -54,6 +54,17 @@ describe("limited", () => {
     expect(call).not.toHaveBeenCalled();
   });
 
+  it("does not begin a call that has no time", async () => {
+    const call = vi.fn();
+    const error = await rejection(limited({ timeout: 0, action: "connect" }, call));
+    expect(error).toBeInstanceOf(TimeoutError);
+    expect(error).toMatchObject({ timeout: 0, outcome: "not-sent" });
+    expect(call).not.toHaveBeenCalled();
+    const reason = { late: true };
+    const limits = { signal: AbortSignal.abort(reason), timeout: 0, action: "connect" };
+    expect(await rejection(limited(limits, call))).toBe(reason);
+  });
+
   it("aborts the call with a TimeoutError when its time is over", async () => {
     const call = limited({ timeout: 250, action: "connect to there" }, obedient);
     const rejected = rejection(call);

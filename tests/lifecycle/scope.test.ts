@@ -40,6 +40,20 @@ describe("createScope", () => {
     expect(() => createScope({ grace: -1 })).toThrow(RangeError);
     expect(() => createScope({ grace: "1" as never })).toThrow(TypeError);
   });
+
+  it.each([
+    [null, "Cannot use the options: expected an object, got null"],
+    [5, "Cannot use the options: expected an object, got number"],
+    [{ graze: 5 }, 'Cannot use option "graze": there is no such option'],
+    [{ signal: 5 }, 'Cannot use option "signal": expected an AbortSignal, got number'],
+    [{ signal: null }, 'Cannot use option "signal": expected an AbortSignal, got null'],
+    [{ name: 5 }, 'Cannot use option "name": expected a text, got number'],
+  ])("refuses options that are none: %j", (options, message) => {
+    const make = (): unknown => createScope(options as never);
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(message);
+    expect(createScope({ graze: undefined } as never).state).toBe("open");
+  });
 });
 
 describe("Scope: what it owns", () => {

@@ -2,7 +2,7 @@ import process from "node:process";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { now } from "../../lib/lifecycle/timer.ts";
-import { TimerWheel, type WheelTimer } from "../../lib/lifecycle/wheel.ts";
+import { TimerWheel, type WheelNode, type WheelTimer } from "../../lib/lifecycle/wheel.ts";
 
 /** Milliseconds that a target may be told late. */
 const tick = 8;
@@ -125,6 +125,32 @@ describe("TimerWheel", () => {
     expect(told).toEqual(["one", "soon", "later"]);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(told).toEqual(["one", "soon", "later", "same slot, next round"]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("tells a node whose deadline a neighbour sets anew at the new one", async () => {
+    const wheel = new TimerWheel();
+    const told: string[] = [];
+    const nodes = ["one", "two"].map((name): WheelNode => ({
+      due: 0,
+      earlier: undefined,
+      later: undefined,
+      onDeadline() {
+        told.push(name);
+        for (const node of nodes) {
+          wheel.clear(node);
+          if (node !== this) wheel.set(node, 100);
+        }
+      },
+    }));
+    for (const node of nodes) wheel.set(node, 50);
+    await vi.advanceTimersByTimeAsync(70);
+    expect(told).toEqual(["one"]);
+    expect(wheel.size).toBe(1);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(told).toEqual(["one", "two"]);
+    for (const node of nodes) wheel.clear(node);
+    await vi.advanceTimersByTimeAsync(10);
     expect(vi.getTimerCount()).toBe(0);
   });
 

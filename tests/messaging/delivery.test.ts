@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { OverflowError } from "../../lib/errors.ts";
-import type { HandlerContext } from "../../lib/messaging/connection.ts";
+import type { HandlerContext, MessageHandler } from "../../lib/messaging/connection.ts";
 import { Delivery, type DeliveryOptions } from "../../lib/messaging/delivery.ts";
 import type { Message } from "../../lib/messaging/message.ts";
 import { until } from "../support/until.ts";
@@ -600,7 +600,7 @@ function setup(options: Partial<DeliveryOptions> = {}): {
     errors,
     faults,
     consume: (handler, concurrency = 1, context = noContext) =>
-      delivery.consume(handler, concurrency, context),
+      delivery.consume(handler as MessageHandler, concurrency, context),
     onOverflow(call) {
       overflowed = call;
     },

@@ -330,6 +330,18 @@ describe("MessageSubscription: consume", () => {
       await expect(subscription.consume(() => {}, { concurrency })).rejects.toThrow(RangeError);
     }
     await expect(subscription.consume(() => {}, { concurrency: "2" as never })).rejects.toThrow(TypeError);
+    for (
+      const [options, message] of [
+        [null, "Cannot use the options: expected an object, got null"],
+        [5, "Cannot use the options: expected an object, got number"],
+        [{ concurency: 2 }, 'Cannot use option "concurency": there is no such option'],
+        [{ signal: 5 }, 'Cannot use option "signal": expected an AbortSignal, got number'],
+      ] as const
+    ) {
+      const error = await rejection(subscription.consume(() => {}, options as never)) as Error;
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error.message).toBe(message);
+    }
     expect(subscription.state).toBe("open");
     await subscription.goodbye();
   });

@@ -83,7 +83,7 @@ export default [
   {
     name: "a subscription of NATS says its goodbye twice",
     file: "lib/nats/interests.ts",
-    find: "    this.#left.set(subscription, wire);\n",
+    find: "    this.#left.set(interest, wire);\n",
     put: "",
     tests: borrowing,
   },

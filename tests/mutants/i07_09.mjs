@@ -51,17 +51,17 @@ export default [
   {
     name: "I7: a publish is counted again each time it is written",
     file: "lib/flow/exchange.ts",
-    find: "    if (!again) this.counts.published++;\n",
-    put: "    this.counts.published++;\n",
+    find: "    if (operation.writes++ === 0) this.counts.published++;\n",
+    put: "    operation.writes++;\n    this.counts.published++;\n",
     tests: ["tests/flow/exchange.test.ts"],
   },
   {
     name: "I7: what a lost connection had with the peer counts as withheld",
     file: "lib/flow/exchange.ts",
     find:
-      `else this.#reject(operation, this.#lostError(operation.payload, "unknown", cause), "unconfirmed");`,
+      `else this.#reject(operation, lostError(this.#action(operation), "unknown", cause), "unconfirmed");`,
     put:
-      `else this.#reject(operation, this.#lostError(operation.payload, "not-sent", cause), "unconfirmed");`,
+      `else this.#reject(operation, lostError(this.#action(operation), "not-sent", cause), "unconfirmed");`,
     tests: ledgers,
   },
   {
@@ -74,7 +74,7 @@ export default [
   {
     name: "I7: a message that nobody handled when the end came has no fate",
     file: "lib/messaging/delivery.ts",
-    find: "    for (const message of [...this.#out]) message.settle(this.#options.unacked);\n",
+    find: "    while (this.#out.first !== undefined) this.#out.first.settle(this.#options.unacked);\n",
     put: "",
     tests: ledgers,
   },

@@ -40,9 +40,9 @@ export default [
   {
     name: "I10: an operation that was taken off during the abort is told of it",
     file: "lib/lifecycle/abort.ts",
-    find: "for (let link = this.#head; link !== undefined; link = this.#head) {",
+    find: "for (let node = this.#head; node !== undefined; node = this.#head) {",
     put:
-      "for (let link = this.#head, next = link?.next; link !== undefined; link = next, next = link?.next) {",
+      "for (let node = this.#head, next = node?.linkedAfter; node !== undefined; node = next, next = node?.linkedAfter) {",
     tests: abort,
   },
   {
@@ -60,10 +60,24 @@ export default [
     tests: abort,
   },
   {
+    name: "the listener of a busy signal goes between two operations",
+    file: "lib/lifecycle/tick.ts",
+    find: "else void settled.then(() => process.nextTick(leave, value));",
+    put: "else void settled.then(() => leave(value));",
+    tests: ["tests/lifecycle/tick.test.ts"],
+  },
+  {
+    name: "I11, I18: the listener stays on a busy signal",
+    file: "lib/lifecycle/tick.ts",
+    find: "else void settled.then(() => process.nextTick(leave, value));",
+    put: "",
+    tests: ["tests/lifecycle/tick.test.ts"],
+  },
+  {
     name: "an operation in the middle takes those before it along",
     file: "lib/lifecycle/abort.ts",
-    find: "    else next.previous = previous;\n    link.previous",
-    put: "    link.previous",
+    find: "    else after.linkedBefore = before;\n",
+    put: "",
     tests: abort,
   },
   {
@@ -104,8 +118,10 @@ export default [
   {
     name: "a deadline of the next round fires in this one",
     file: "lib/lifecycle/wheel.ts",
-    find: "if (entry.due <= reached) (due ??= []).push(entry);",
-    put: "(due ??= []).push(entry);",
+    find:
+      "      if (node.due <= reached) (due ??= []).push(node);\n    }\n    if (due === undefined) return;\n    for (let i = due.length - 1; i >= 0; i--) {\n      const node = due[i]!;\n      // One before it may have taken its deadline back, or set another.\n      if (node.due === 0 || node.due > reached) continue;",
+    put:
+      "      (due ??= []).push(node);\n    }\n    if (due === undefined) return;\n    for (let i = due.length - 1; i >= 0; i--) {\n      const node = due[i]!;\n      // One before it may have taken its deadline back, or set another.\n      if (node.due === 0) continue;",
     tests: wheel,
   },
   {
@@ -118,8 +134,15 @@ export default [
   {
     name: "a deadline that its neighbour has cancelled fires",
     file: "lib/lifecycle/wheel.ts",
-    find: "if (entry.take()) entry.target.onDeadline();",
-    put: "entry.take();\n      entry.target.onDeadline();",
+    find: "if (node.due === 0 || node.due > reached) continue;",
+    put: "if (node.due > reached) continue;",
+    tests: wheel,
+  },
+  {
+    name: "a deadline that its neighbour has set anew fires at once",
+    file: "lib/lifecycle/wheel.ts",
+    find: "if (node.due === 0 || node.due > reached) continue;",
+    put: "if (node.due === 0) continue;",
     tests: wheel,
   },
   {
@@ -606,5 +629,26 @@ export default [
     find: "new SuppressedError(error, earlier.error, message)",
     put: "new SuppressedError(earlier.error, error, message)",
     tests: ["tests/lifecycle/stack.test.ts"],
+  },
+  {
+    name: "a call without any time is begun",
+    file: "lib/lifecycle/limit.ts",
+    find: "  if (timeout <= 0) throw late();\n",
+    put: "",
+    tests: ["tests/lifecycle/limit.test.ts"],
+  },
+  {
+    name: "an option that there is not is ignored",
+    file: "lib/lifecycle/option.ts",
+    find: "if (value === undefined || known.includes(name)) continue;",
+    put: "if (known) continue;",
+    tests: ["tests/lifecycle/scope.test.ts"],
+  },
+  {
+    name: "the options of events are not looked at",
+    file: "lib/lifecycle/endpoint.ts",
+    find: `  checkNames(options, ["signal"]);\n  checkSignal(options.signal);\n`,
+    put: "",
+    tests: ["tests/contracts/endpoint.test.ts"],
   },
 ];

@@ -20,7 +20,7 @@ export default [
   {
     name: "I7: what a consumer still holds at the end has no fate",
     file: "lib/messaging/delivery.ts",
-    find: "    for (const message of [...this.#out]) message.settle(this.#options.unacked);\n",
+    find: "    while (this.#out.first !== undefined) this.#out.first.settle(this.#options.unacked);\n",
     put: "",
     tests: delivery,
   },
@@ -48,7 +48,7 @@ export default [
   {
     name: "I4: drain is over while a handler runs",
     file: "lib/messaging/delivery.ts",
-    find: " && this.#out.size === 0 && (this.#handlers?.running ?? 0) === 0",
+    find: " && this.#out.first === undefined &&\n      (this.#handlers?.running ?? 0) === 0",
     put: "",
     tests: delivery,
   },
@@ -184,5 +184,33 @@ export default [
     find: "        force: (step) => {\n          this.#endDelivery();",
     put: "        force: (step) => {",
     tests: subscription,
+  },
+  {
+    name: "an option of consume that there is not is ignored",
+    file: "lib/messaging/subscription.ts",
+    find: `    checkNames(options, ["signal", "concurrency"]);\n`,
+    put: "",
+    tests: ["tests/messaging/subscription.test.ts"],
+  },
+  {
+    name: "NaN is of a wrong type",
+    file: "lib/messaging/option.ts",
+    find: ` || type === "number")`,
+    put: ")",
+    tests: ["tests/eventmesh/options.test.ts"],
+  },
+  {
+    name: "waits for a reconnect may shrink",
+    file: "lib/messaging/option.ts",
+    find: "  if (min <= max) return;\n",
+    put: "  if (min >= 0) return;\n",
+    tests: ["tests/eventmesh/options.test.ts"],
+  },
+  {
+    name: "properties in a Map are lost",
+    file: "lib/messaging/option.ts",
+    find: "!(properties instanceof Map)",
+    put: "true",
+    tests: ["tests/eventmesh/options.test.ts"],
   },
 ];

@@ -5,6 +5,7 @@
  */
 const race = ["tests/net/race.test.ts"];
 const tcp = ["tests/net/tcp.test.ts"];
+const plain = ["tests/net/plain.test.ts"];
 const tls = ["tests/net/tls.test.ts"];
 const unix = ["tests/net/unix.test.ts"];
 const memory = ["tests/net/memory.test.ts"];
@@ -187,9 +188,44 @@ export default [
   {
     name: "a writer is never told of room",
     file: "lib/net/socket.ts",
-    find: "this.#socket.write(bytes, (error) => this.#written(error));",
-    put: "this.#socket.write(bytes);",
+    find: "socket.write(bytes, (error) => this.#written(error));",
+    put: "socket.write(bytes);",
     tests: tcp,
+  },
+  {
+    name: "a writer of short pieces is never told of room",
+    file: "lib/net/socket.ts",
+    find: "socket.writableLength === 0 && bytes.byteLength",
+    put: "bytes.byteLength",
+    tests: tcp,
+  },
+  {
+    name: "bytes of a short read change with the next one",
+    file: "lib/net/inlet.ts",
+    find: "        take(chunk);\n",
+    put: "        take(read);\n",
+    tests: plain,
+  },
+  {
+    name: "bytes of a long read change with the next one",
+    file: "lib/net/inlet.ts",
+    find: "        memory = Buffer.allocUnsafeSlow(readSize);\n",
+    put: "",
+    tests: plain,
+  },
+  {
+    name: "a short read keeps the memory of a long one",
+    file: "lib/net/inlet.ts",
+    find: "length > longestCopy",
+    put: "length > 0",
+    tests: plain,
+  },
+  {
+    name: "a stream that is not read as TLS needs it is secured",
+    file: "lib/net/socket.ts",
+    find: "if (this.#facts.plain === true) {",
+    put: "if (false) {",
+    tests: plain,
   },
   {
     name: "a TLS stream on Deno is read while it is paused",

@@ -321,4 +321,11 @@ export default [
     put: 'const offline = "wait";',
     tests: ["tests/eventmesh/client/ping.test.ts"],
   },
+  {
+    name: "a number in place of a function is out of range",
+    file: "lib/pool/options.ts",
+    find: `(issue.kind === "validation" || issue.type === "number")`,
+    put: "true",
+    tests: ["tests/pool/options.test.ts"],
+  },
 ];

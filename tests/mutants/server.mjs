@@ -132,4 +132,18 @@ export default [
     put: "      return;",
     tests: ["tests/server/connection_end.test.ts"],
   },
+  {
+    name: "an option of serve that there is not is ignored",
+    file: "lib/server/options.ts",
+    find: "  checkNames(options, optionNames, limitHints);\n",
+    put: "",
+    tests: ["tests/server/serve.test.ts"],
+  },
+  {
+    name: "a limit of serve that there is not is ignored",
+    file: "lib/server/options.ts",
+    find: "if (value === undefined || limitNames.includes(name)) continue;",
+    put: "if (limitNames) continue;",
+    tests: ["tests/server/serve.test.ts"],
+  },
 ];

@@ -7,6 +7,9 @@ const decoder = ["tests/eventmesh/wire/decoder.test.ts"];
 const encoder = ["tests/eventmesh/wire/encoder.test.ts"];
 const cache = ["tests/eventmesh/wire/header_cache.test.ts"];
 const body = ["tests/eventmesh/wire/event_body.test.ts"];
+const shape = ["tests/eventmesh/wire/shape.test.ts"];
+const taken = ["tests/eventmesh/wire/taken.test.ts"];
+const received = ["tests/eventmesh/wire/received.test.ts"];
 
 /** @type {import("./run/lists.mjs").Mutant[]} */
 export default [
@@ -66,6 +69,62 @@ export default [
     find: `String(this.seqNumber).padStart(this.#digits, "0")`,
     put: "String(this.seqNumber)",
     tests: cache,
+  },
+  {
+    name: "properties of one name are taken for those of another",
+    file: "lib/eventmesh/wire/shape.ts",
+    find: "    if (name !== names[values.length]) return undefined;\n",
+    put: "",
+    tests: shape,
+  },
+  {
+    name: "a message with fewer properties is taken for one with more",
+    file: "lib/eventmesh/wire/shape.ts",
+    find: "return values.length === names.length ? values : undefined;",
+    put: "return values;",
+    tests: shape,
+  },
+  {
+    name: "a value that is no string is sent where strings were before",
+    file: "lib/eventmesh/wire/shape.ts",
+    find: '    if (typeof value !== "string") return undefined;\n',
+    put: "",
+    tests: shape,
+  },
+  {
+    name: "I18: every set of properties is remembered",
+    file: "lib/eventmesh/wire/shape.ts",
+    find: "if (this.#shapes.length < SLOTS) {",
+    put: "if (this.#shapes.length >= 0) {",
+    tests: shape,
+  },
+  {
+    name: "a short text with a quote stands in JSON as it is",
+    file: "lib/eventmesh/wire/plain.ts",
+    find: " || unit === QUOTE || unit === BACKSLASH) return -1;",
+    put: " || unit === BACKSLASH) return -1;",
+    tests: shape,
+  },
+  {
+    name: "what is taken is emitted too",
+    file: "lib/eventmesh/wire/decoder.ts",
+    find: "if (!take(head, seqNumber)) emit(",
+    put: "take(head, seqNumber);\n        emit(",
+    tests: taken,
+  },
+  {
+    name: "an error of whoever takes a frame brings the frame again",
+    file: "lib/eventmesh/wire/decoder.ts",
+    find: "        this.#at = at;\n        if (!take",
+    put: "        if (!take",
+    tests: taken,
+  },
+  {
+    name: "a frame with a body is taken for a bare one",
+    file: "lib/eventmesh/wire/decoder.ts",
+    find: "head !== undefined && bodyAt === at && take !== undefined",
+    put: "head !== undefined && take !== undefined",
+    tests: taken,
   },
   {
     name: "a known header with a longer sequence number loses digits",
@@ -176,9 +235,72 @@ export default [
   {
     name: "a property called __proto__ changes the prototype",
     file: "lib/eventmesh/wire/properties.ts",
-    find: `    if (name === "__proto__") continue;\n`,
+    find: `name !== "__proto__" && `,
     put: "",
     tests: ["tests/eventmesh/wire/event.test.ts"],
     runtime: "deno",
+  },
+  {
+    name: "the end of a body is not compared",
+    file: "lib/eventmesh/wire/body_cache.ts",
+    find: "    if (source[end] !== QUOTE || source[end + 1] !== CLOSE) return false;\n",
+    put: "",
+    tests: received,
+  },
+  {
+    name: "a text of a known body that is escaped is taken as it stands",
+    file: "lib/eventmesh/wire/received.ts",
+    find: "if (shapes.plain) return",
+    put: "if (shapes !== undefined) return",
+    tests: received,
+  },
+  {
+    name: "a property beyond ASCII is taken for plain",
+    file: "lib/eventmesh/wire/body_cache.ts",
+    find: " || byte > 0x7f",
+    put: "",
+    tests: received,
+  },
+  {
+    name: "a text that tells how to read its body is taken for any other",
+    file: "lib/eventmesh/wire/body_cache.ts",
+    find: "        if (name === DATA_ENCODING || name === CONTENT_TYPE) return undefined;\n",
+    put: "",
+    tests: received,
+  },
+  {
+    name: "a body with names of any length is kept",
+    file: "lib/eventmesh/wire/body_cache.ts",
+    find: "  if (segments.reduce((sum, { length }) => sum + length, 0) > LONGEST) return undefined;\n",
+    put: "",
+    tests: received,
+  },
+  {
+    name: "a reply has the identity of its request",
+    file: "lib/eventmesh/wire/received.ts",
+    find: " || names.includes(own)",
+    put: "",
+    tests: received,
+  },
+  {
+    name: "a reply repeats what may stand in no event",
+    file: "lib/eventmesh/wire/body_cache.ts",
+    find: "  repeatable &&= names.every(isPropertyName);\n",
+    put: "",
+    tests: received,
+  },
+  {
+    name: "a property of a known body begins where the one before does",
+    file: "lib/eventmesh/wire/received.ts",
+    find: "at + segments[i + 1]!.length",
+    put: "at + segments[i]!.length",
+    tests: received,
+  },
+  {
+    name: "a body that is known earns no look at the next",
+    file: "lib/eventmesh/wire/body_cache.ts",
+    find: "      this.#credit = Math.min(this.#credit + GAIN, MOST);\n",
+    put: "",
+    tests: received,
   },
 ];

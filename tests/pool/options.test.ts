@@ -33,6 +33,22 @@ it("fills in the defaults, and makes min and max fit each other", () => {
 
 it.each([
   [{ open: undefined }, TypeError, 'Cannot use option "open": expected a function, got nothing'],
+  [{ open: 5 }, TypeError, 'Cannot use option "open": expected a function, got 5'],
+  [
+    { check: NaN },
+    RangeError,
+    'Cannot use option "check": expected "always" or 0 or more milliseconds, got NaN',
+  ],
+  [
+    { openTimeout: NaN },
+    RangeError,
+    'Cannot use option "openTimeout": expected 1 or more milliseconds, got NaN',
+  ],
+  [
+    { backoff: { min: 500, max: 100 } },
+    RangeError,
+    'Cannot use option "backoff.min": expected at most 100, which is "backoff.max", got 500',
+  ],
   [{ min: -1 }, RangeError, 'Cannot use option "min": expected a whole number from 0, got -1'],
   [{ max: 0 }, RangeError, 'Cannot use option "max": expected a whole number from 1, got 0'],
   [{ min: 5, max: 4 }, RangeError, 'Cannot use option "min": expected at most 4, which is "max", got 5'],

@@ -56,6 +56,13 @@ const natsLosses: Losses<NatsWorld> = {
       transport.end();
     };
   },
+  loseOnce(world) {
+    world.server.onSubscribe = (_session, subject) => {
+      if (subject !== "orders") return;
+      world.server.onSubscribe = () => {};
+      natsLosses.cut(world, "all");
+    };
+  },
   deliverOnce({ server }, text) {
     server.onSubscribe = (session, subject, sid) => {
       if (subject === "orders") session.deliver(subject, sid, "", undefined, new TextEncoder().encode(text));

@@ -32,6 +32,13 @@ const eventMeshLosses: Losses<FakeWorld> = {
       session.transport.end();
     });
   },
+  loseOnce(world) {
+    const [server] = world.servers;
+    server!.on("SUBSCRIBE_REQUEST", () => {
+      server!.off("SUBSCRIBE_REQUEST");
+      eventMeshLosses.cut(world, "all");
+    });
+  },
   deliverOnce({ servers: [server] }, text) {
     server!.on("LISTEN_REQUEST", (request) => {
       answer(request);

@@ -31,6 +31,8 @@ export interface Losses<World extends LosableWorld> {
   stumble(world: World, times: number): void;
   /** The server cuts off the next one that subscribes. */
   stumbleOnce(world: World): void;
+  /** All are cut off when the next one subscribes. */
+  loseOnce(world: World): void;
   /** The server delivers a message to the next one that subscribes. */
   deliverOnce(world: World, text: string): void;
   /** What a message becomes that was not acknowledged. */
@@ -138,6 +140,28 @@ export function subscriptionReconnects<World extends LosableWorld>(on: Losses<Wo
   describe(`a reconnect of ${on.name} with a subscription`, () => {
     sweep("subscribe while its connection is lost", {
       ...lost(on),
+      act: ({ connection }, signal) => connection.subscribe("orders", { ...on.subscribe, signal }),
+      ...survives,
+    }, memory);
+
+    sweep("subscribe that waits for its connection through failures and back-off", {
+      ...lost(on, {}, 2),
+      act: ({ connection }, signal) => connection.subscribe("orders", { ...on.subscribe, signal }),
+      ...survives,
+    }, memory);
+
+    sweep("subscribe that waits until its connection is given up", {
+      ...lost(on, { reconnect: { ...steadily, attempts: 2 } }, Infinity),
+      act: ({ connection }, signal) => connection.subscribe("orders", { ...on.subscribe, signal }),
+      tolerates: (error) => hasCode(error, "ERR_CLOSED"),
+      async end(world) {
+        expect(await world.connection.closed).toMatchObject({ cause: "lost", outcome: "failed" });
+        await on.close(world);
+      },
+    }, memory);
+
+    sweep("subscribe whose connection is lost while it is being made", {
+      ...on.world({}, (world) => on.loseOnce(world)),
       act: ({ connection }, signal) => connection.subscribe("orders", { ...on.subscribe, signal }),
       ...survives,
     }, memory);

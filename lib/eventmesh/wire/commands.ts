@@ -123,6 +123,11 @@ export function commandInfo(name: Command): CommandInfo {
   return info;
 }
 
+/** The command of this name, letter case included: the same string for all who compare it. */
+export function commandOf(name: string): Command | undefined {
+  return byName.get(name)?.name;
+}
+
 /** Whether a name is the name of a command, letter case included. */
 export function isCommand(name: unknown): name is Command {
   return byName.has(name as string);

@@ -1,5 +1,5 @@
 import type { ProtocolError } from "../../errors.ts";
-import { decodeHeader } from "./header.ts";
+import { decodeHeader, type Head } from "./header.ts";
 import { HeaderCache } from "./header_cache.ts";
 import { frameLimit, HEADER_AT, HEADER_LENGTH_AT } from "./limits.ts";
 import { Packet, parsedPacket } from "./packet.ts";
@@ -21,7 +21,7 @@ const NOTHING = new Uint8Array(0);
  *
  * Bytes are refused as soon as they are wrong: the prefix byte by byte, a length when its field is complete and before
  * anything of the frame is kept. What a peer can make the decoder hold is bounded by `maxFrame` and by about twice of what
- * it has really sent.
+ * it has really sent. A server can begin with a small `maxFrame` and {@linkcode FrameDecoder.raise} it for peers it knows.
  *
  * @example
  * ```ts
@@ -30,7 +30,7 @@ const NOTHING = new Uint8Array(0);
  * ```
  */
 export class FrameDecoder {
-  readonly #limit: number;
+  #limit: number;
   /** Made for the second header: the first says hello, and a stream that says nothing more needs none. */
   #headers: HeaderCache | undefined = undefined;
   #greeted = false;
@@ -69,6 +69,14 @@ export class FrameDecoder {
   }
 
   /**
+   * Takes frames of up to `maxFrame` bytes from now on; called inside `emit`, from the very next frame on. Throws
+   * RangeError when no frame could ever fit.
+   */
+  raise(maxFrame: number): void {
+    this.#limit = frameLimit(maxFrame);
+  }
+
+  /**
    * Decodes a chunk and calls `emit` with every frame that it completes, in order. The chunk belongs to the packets from
    * then on and must not be written again.
    *
@@ -76,8 +84,15 @@ export class FrameDecoder {
    * front of it have been emitted, nothing more ever will be, and every later call throws the same error. An error that
    * `emit` throws comes out as it is; the next call, with an empty chunk if need be, goes on behind the packet it was
    * thrown for. Throws TypeError when called from inside `emit`.
+   *
+   * Frames without a body whose header is like one before, as most confirmations are, are offered to `take` first, with
+   * their sequence number: those for which it returns true are not emitted, and cost no packet.
    */
-  push(chunk: Uint8Array, emit: (packet: Packet) => void): void {
+  push(
+    chunk: Uint8Array,
+    emit: (packet: Packet) => void,
+    take?: (head: Head, seqNumber: number) => boolean,
+  ): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#busy) throw new TypeError("Cannot push into a decoder from inside its own emit");
     if (this.#rest !== undefined) chunk = this.#resumed(this.#rest, chunk);
@@ -85,7 +100,7 @@ export class FrameDecoder {
     this.#at = 0;
     try {
       if (this.#have > 0) this.#continue(chunk, emit);
-      if (this.#at < chunk.length) this.#decode(chunk, emit);
+      if (this.#at < chunk.length) this.#decode(chunk, emit, take);
     } catch (error) {
       if (this.#failure === undefined && this.#at < chunk.length) this.#rest = chunk.subarray(this.#at);
       throw error;
@@ -95,7 +110,11 @@ export class FrameDecoder {
   }
 
   /** Decodes the frames that are complete in the chunk and keeps the beginning of the one that is not. */
-  #decode(chunk: Uint8Array, emit: (packet: Packet) => void): void {
+  #decode(
+    chunk: Uint8Array,
+    emit: (packet: Packet) => void,
+    take: ((head: Head, seqNumber: number) => boolean) | undefined,
+  ): void {
     const end = chunk.length;
     const view = new DataView(chunk.buffer, chunk.byteOffset, end);
     let at = this.#at;
@@ -106,8 +125,17 @@ export class FrameDecoder {
         this.#size = size;
         break;
       }
-      const packet = this.#packet(chunk, view, at, size, view.getInt32(at + HEADER_LENGTH_AT));
+      const start = at;
+      const bodyAt = at + HEADER_AT + view.getInt32(at + HEADER_LENGTH_AT);
+      const head = this.#headers?.find(view, at + HEADER_AT, bodyAt);
       at += size;
+      if (head !== undefined && bodyAt === at && take !== undefined) {
+        const { digits, seqNumber } = this.#headers!;
+        this.#at = at;
+        if (!take(head, seqNumber)) emit(new Packet(head, digits, seqNumber, chunk, view, start, at, at));
+        continue;
+      }
+      const packet = this.#packet(head, chunk, view, start, bodyAt, at);
       this.#at = at;
       emit(packet);
     }
@@ -144,7 +172,8 @@ export class FrameDecoder {
     const size = this.#size;
     this.#forget();
     const view = new DataView(frame.buffer);
-    emit(this.#packet(frame, view, 0, size, readInt(frame, HEADER_LENGTH_AT)));
+    const bodyAt = HEADER_AT + readInt(frame, HEADER_LENGTH_AT);
+    emit(this.#packet(this.#headers?.find(view, HEADER_AT, bodyAt), frame, view, 0, bodyAt, size));
   }
 
   /** Copies bytes of the frame that is incomplete, into memory that in the end is exactly of its size. */
@@ -159,20 +188,26 @@ export class FrameDecoder {
     this.#have = have;
   }
 
-  #packet(bytes: Uint8Array, view: DataView, at: number, size: number, headerLength: number): Packet {
-    const start = at + HEADER_AT;
-    const end = start + headerLength;
+  /** `head`: what the header says, if it was known. */
+  #packet(
+    head: Head | undefined,
+    bytes: Uint8Array,
+    view: DataView,
+    at: number,
+    bodyAt: number,
+    end: number,
+  ): Packet {
     const headers = this.#headers;
-    const head = headers?.find(view, start, end);
     if (headers !== undefined && head !== undefined) {
-      return new Packet(head, headers.digits, headers.seqNumber, bytes, at, end, at + size);
+      return new Packet(head, headers.digits, headers.seqNumber, bytes, view, at, bodyAt, end);
     }
     try {
-      const header = decodeHeader(bytes, start, end);
-      if (headers !== undefined) headers.learn(bytes, start, end, header.head, header.seq);
+      const start = at + HEADER_AT;
+      const header = decodeHeader(bytes, start, bodyAt);
+      if (headers !== undefined) headers.learn(bytes, start, bodyAt, header.head, header.seq);
       else if (this.#greeted) this.#headers = new HeaderCache();
       this.#greeted = true;
-      return parsedPacket(header, bytes, at, end, at + size);
+      return parsedPacket(header, bytes, view, at, bodyAt, end);
     } catch (error) {
       throw this.#fail(error as ProtocolError);
     }

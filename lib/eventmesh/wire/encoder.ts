@@ -1,11 +1,11 @@
 import { MessageTooLargeError } from "../../errors.ts";
 import type { Command } from "./commands.ts";
-import { bodyBound, bodyText, type EventBody } from "./event_body.ts";
+import { bodyBound, bodyText, type EventBody, type OutgoingBody } from "./event_body.ts";
 import { encodeHeader, type Header } from "./header.ts";
-import { quote } from "./json.ts";
 import { frameLimit, HEADER_AT, MAX_SEQ, SEQ_DIGITS } from "./limits.ts";
-import { writePlain } from "./plain.ts";
+import { writeString } from "./plain.ts";
 import { writeLengths, writePreamble } from "./preamble.ts";
+import { ShapedBody } from "./shape.ts";
 import { INITIAL, type SpareBuffers } from "./spare.ts";
 import type { FrameTemplate } from "./template.ts";
 import { textLength, writeText } from "./text.ts";
@@ -19,7 +19,7 @@ export interface FrameWriterOptions {
 }
 
 /** A body as it can be given to a {@linkcode FrameWriter}. */
-export type FrameBody = string | Uint8Array | EventBody;
+export type FrameBody = string | Uint8Array | OutgoingBody;
 
 /** Bytes that a buffer of one's own begins with. */
 const LEAST = 4_096;
@@ -160,16 +160,13 @@ export class FrameWriter {
     return body.length;
   }
 
-  #event(body: EventBody, start: number, at: number, cmd: Command): number {
-    const { head, text, tail } = body;
+  #event(body: OutgoingBody, start: number, at: number, cmd: Command): number {
     const bytes = this.#bytes;
     const room = Math.min(bytes.length, start + this.#limit) - at;
-    if (text === undefined || bodyBound(body) > room) return this.#text(bodyText(body), start, at, cmd);
+    if (bodyBound(body) > room) return this.#text(bodyText(body), start, at, cmd);
     if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer);
-    const textAt = at + writeText(bytes, at, head);
-    const plainEnd = writePlain(bytes, this.#view, textAt, text);
-    const textEnd = plainEnd < 0 ? textAt + writeText(bytes, textAt, quote(text)) : plainEnd;
-    return textEnd + writeText(bytes, textEnd, tail) - at;
+    if (body instanceof ShapedBody) return body.write(bytes, this.#view, at) - at;
+    return writeEvent(body, bytes, this.#view, at) - at;
   }
 
   #text(text: string, start: number, at: number, cmd: Command): number {
@@ -198,6 +195,12 @@ export class FrameWriter {
     larger.set(this.#bytes.subarray(0, at));
     this.#bytes = larger;
   }
+}
+
+function writeEvent({ head, text, tail }: EventBody, bytes: Uint8Array, view: DataView, at: number): number {
+  at += writeText(bytes, at, head);
+  if (text !== undefined) at = writeString(bytes, view, at, text);
+  return at + writeText(bytes, at, tail);
 }
 
 /** Whether a text is written in JSON as it is. */

@@ -89,13 +89,13 @@ const NONE: Readonly<Record<string, string>> = Object.freeze({});
  */
 export function replyBody(
   protocol: EventProtocol,
-  event: WireEvent,
-  request: Readonly<Record<string, string>>,
+  { topic, id, properties }: WireEvent,
+  data: string | Uint8Array,
   own: string,
 ): EventBody {
   const tied: Record<string, string> = {};
-  for (const name in request) if (name !== own && isPropertyName(name)) tied[name] = request[name]!;
-  return eventBody(protocol, event, tied);
+  for (const name in properties) if (name !== own && isPropertyName(name)) tied[name] = properties[name]!;
+  return eventBody(protocol, { topic, id: id || "reply", data, properties: NONE }, tied);
 }
 
 /**

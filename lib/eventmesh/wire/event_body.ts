@@ -1,4 +1,5 @@
 import { quote } from "./json.ts";
+import { ShapedBody } from "./shape.ts";
 
 /** The body of an event on its way out: JSON around a text, which is not quoted before it is written into its frame. */
 export interface EventBody {
@@ -10,13 +11,20 @@ export interface EventBody {
   readonly tail: string;
 }
 
+/** A body in either form. */
+export type OutgoingBody = EventBody | ShapedBody;
+
 /** The same as one string. */
-export function bodyText({ head, text, tail }: EventBody): string {
+export function bodyText(body: OutgoingBody): string {
+  if (body instanceof ShapedBody) return body.toString();
+  const { head, text, tail } = body;
   return text === undefined ? head + tail : head + quote(text) + tail;
 }
 
 /** Bytes that the body takes at most, without a look at its text. */
-export function bodyBound({ head, text, tail }: EventBody): number {
+export function bodyBound(body: OutgoingBody): number {
+  if (body instanceof ShapedBody) return body.bound;
+  const { head, text, tail } = body;
   // A UTF-16 unit is three bytes at most, and six when it has to be escaped.
   return (head.length + tail.length) * 3 + (text === undefined ? 0 : text.length * 6 + 2);
 }

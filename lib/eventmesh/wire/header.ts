@@ -1,5 +1,5 @@
 import { ProtocolError } from "../../errors.ts";
-import { type Command, COMMANDS, isCommand } from "./commands.ts";
+import { type Command, commandOf, COMMANDS, isCommand } from "./commands.ts";
 import { isRecord, Members, parseJson, scalarText } from "./json.ts";
 import { HEADER_AT } from "./limits.ts";
 import { decodeText } from "./text.ts";
@@ -93,7 +93,7 @@ export function decodeHeader(
   return {
     head: {
       present: true,
-      command: isCommand(name) ? name : undefined,
+      command: commandOf(name),
       name,
       code: statusCode(value.code),
       description: scalarText(value.desc),

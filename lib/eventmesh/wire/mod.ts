@@ -39,7 +39,6 @@ export {
   encodeEvent,
   eventBody,
   eventProtocol,
-  packetEvent,
   peekEventId,
   peekTopic,
   replyBody,
@@ -50,6 +49,8 @@ export { CORRELATION_ID, DELIVERY_COUNT, PUBLISH_WINDOW, REPLY_TO } from "./exte
 export { HEADER_AT, MAX_FRAME, MAX_SEQ, SEQ_DIGITS } from "./limits.ts";
 export { Packet } from "./packet.ts";
 export { isPropertyName, MAX_PROPERTY_NAME, withProperties } from "./properties.ts";
+export { EventReader } from "./received.ts";
+export { BodyShapes } from "./shape.ts";
 export { SpareBuffers } from "./spare.ts";
 export { decodeSubscription, encodeSubscription } from "./subscription.ts";
 export { createTemplate } from "./template.ts";
@@ -60,8 +61,9 @@ export type { BodyKind, Command, CommandInfo, Direction } from "./commands.ts";
 export type { FrameDecoderOptions } from "./decoder.ts";
 export type { FrameBody, FrameWriterOptions } from "./encoder.ts";
 export type { EventProtocol, WireEvent } from "./event.ts";
-export type { EventBody } from "./event_body.ts";
+export type { EventBody, OutgoingBody } from "./event_body.ts";
 export type { Head, Header, HeaderProperties } from "./header.ts";
+export type { ReceivedEvent } from "./received.ts";
 export type {
   ReceivedSubscriptionItem,
   SubscriptionItem,

@@ -15,17 +15,20 @@ export class Packet {
   readonly bodyOffset: number;
   /** `seq` as a number when it is a plain decimal integer that a number holds exactly, else NaN. */
   readonly seqNumber: number;
+  /** The bytes that the body lies in, at `bodyStart` to `bodyEnd`: for those who look at it and need no view of their own. */
+  readonly source: Uint8Array;
+  /** Onto the same bytes. */
+  readonly view: DataView;
+  readonly bodyStart: number;
+  readonly bodyEnd: number;
 
   readonly #head: Head;
-  readonly #bytes: Uint8Array;
-  readonly #start: number;
-  readonly #end: number;
   #seq: string | undefined;
   #digits: number;
   #body: Uint8Array | undefined;
 
   /**
-   * The frame lies at `frame` to `end` of `bytes`, its body begins at `start`. `seq` is the text of the sequence number, or
+   * The frame lies at `frame` to `end` of `bytes`, which `view` is onto, and its body begins at `start`. `seq` is the text of the sequence number, or
    * the count of digits that `seqNumber` was written with.
    */
   constructor(
@@ -33,6 +36,7 @@ export class Packet {
     seq: string | number | undefined,
     seqNumber: number,
     bytes: Uint8Array,
+    view: DataView,
     frame: number,
     start: number,
     end: number,
@@ -40,9 +44,10 @@ export class Packet {
     this.bodyOffset = start - frame;
     this.seqNumber = seqNumber;
     this.#head = head;
-    this.#bytes = bytes;
-    this.#start = start;
-    this.#end = end;
+    this.source = bytes;
+    this.view = view;
+    this.bodyStart = start;
+    this.bodyEnd = end;
     this.#seq = typeof seq === "number" ? undefined : seq;
     this.#digits = typeof seq === "number" ? seq : 0;
     this.#body = undefined;
@@ -102,30 +107,19 @@ export class Packet {
     return this.#digits > 0 ? this.#digits : this.#seq === undefined ? 0 : this.#seq.length;
   }
 
-  /** The bytes that the body lies in, at `bodyStart` to `bodyEnd`: for those who look at it and need no view of their own. */
-  get source(): Uint8Array {
-    return this.#bytes;
-  }
-  get bodyStart(): number {
-    return this.#start;
-  }
-  get bodyEnd(): number {
-    return this.#end;
-  }
-
   /** The body; empty when there is none. */
   get body(): Uint8Array {
-    const bytes = this.#bytes;
+    const bytes = this.source;
     return this.#body ??= new Uint8Array(
       bytes.buffer,
-      bytes.byteOffset + this.#start,
-      this.#end - this.#start,
+      bytes.byteOffset + this.bodyStart,
+      this.bodyEnd - this.bodyStart,
     );
   }
 
   /** Bytes of the body. */
   get bodyLength(): number {
-    return this.#end - this.#start;
+    return this.bodyEnd - this.bodyStart;
   }
 
   /** Returns a property of the header, if it is a string. */
@@ -137,12 +131,12 @@ export class Packet {
 
   /** Returns the body as text. Malformed UTF-8 becomes U+FFFD. */
   text(): string {
-    return decodeText(this.#bytes, this.#start, this.#end);
+    return decodeText(this.source, this.bodyStart, this.bodyEnd);
   }
 
   /** Returns the body parsed as JSON, or undefined when there is none. Throws ProtocolError when it is not JSON. */
   json(): unknown {
-    if (this.#start === this.#end) return undefined;
+    if (this.bodyStart === this.bodyEnd) return undefined;
     const value = parseJson(this.text());
     if (value !== undefined) return value;
     throw new ProtocolError(`Cannot decode the body of ${this.name}: it is not JSON`, {
@@ -155,11 +149,12 @@ export class Packet {
 export function parsedPacket(
   { head, seq }: { head: Head; seq: string | undefined },
   bytes: Uint8Array,
+  view: DataView,
   frame: number,
   start: number,
   end: number,
 ): Packet {
-  return new Packet(head, seq, seqNumber(seq), bytes, frame, start, end);
+  return new Packet(head, seq, seqNumber(seq), bytes, view, frame, start, end);
 }
 
 function seqNumber(seq: string | undefined): number {

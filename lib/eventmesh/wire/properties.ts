@@ -65,11 +65,15 @@ export function readProperties(
   if (!isRecord(from)) return;
   for (const name of Object.keys(from)) {
     const value = from[name];
-    // Assigned, this name is a property in one runtime, and a change of the prototype in another.
-    if (name === "__proto__") continue;
-    if (value === null || internal.has(name) || skip?.has(name)) continue;
+    if (value === null || !isKept(name) || skip?.has(name)) continue;
     into[name] = typeof value === "string" ? value : JSON.stringify(value);
   }
+}
+
+/** Whether a received property is one for people, not one that only serves the protocol. */
+export function isKept(name: string): boolean {
+  // Assigned, `__proto__` is a property in one runtime, and a change of the prototype in another.
+  return name !== "__proto__" && !internal.has(name);
 }
 
 /** Takes over the extensions of a received CloudEvent. */

@@ -110,7 +110,7 @@ describe("heartbeats", () => {
     const cause = lost.error.cause as PeerError;
     expect(cause.message).toBe(
       `Cannot keep the session with 127.0.0.1:${server.port}: the server answered HEARTBEAT_RESPONSE with status 1: ` +
-        "java.lang.Exception: no session is found",
+        "no session is found",
     );
     await connection.publish("orders", "x");
     await partClean(connection);

@@ -18,20 +18,39 @@ import {
 clientGate();
 
 describe("a publish that the server refuses", () => {
-  it("rejects with what was refused and why", async () => {
+  it.each([
+    ["java.lang.Exception: event size exceeds the limit: 1000", "event size exceeds the limit: 1000"],
+    ["java.lang.RuntimeException: org.apache.my_1.Inner$OuterException: no", "no"],
+    ["java.lang.NullPointerException", "java.lang.NullPointerException"],
+    ["java.lang.Exception: ", "java.lang.Exception: "],
+    ["no java.lang.Exception: here", "no java.lang.Exception: here"],
+  ])("rejects with what was refused and why, without classes of Java before it: %s", async (words, told) => {
     const { server, connection } = await pair();
-    const words = "java.lang.Exception: event size exceeds the limit: 1000";
     server.refuse("ASYNC_MESSAGE_TO_SERVER", words);
     const error = await failure(connection.publish("orders", "x")) as PeerError;
     expect(error).toBeInstanceOf(PeerError);
     expect(error.name).toBe("PeerError");
     expect(error).toMatchObject({ status: 1, description: words, transient: false });
     expect(error.message).toBe(
-      `Cannot publish to "orders": the server answered ASYNC_MESSAGE_TO_SERVER_ACK with status 1: ${words}`,
+      `Cannot publish to "orders": the server answered ASYNC_MESSAGE_TO_SERVER_ACK with status 1: ${told}`,
     );
     expect(server.of("ASYNC_MESSAGE_TO_SERVER")).toHaveLength(1);
     const { messages } = await partClean(connection);
     expect(messages).toMatchObject({ published: 1, rejected: 1 });
+  });
+
+  it("is told apart from one that succeeds, however often either has come", async () => {
+    const { server, connection } = await pair();
+    server.on("ASYNC_MESSAGE_TO_SERVER", (request) => {
+      if (request.text === "no") request.refuse("refused", 1);
+      else request.reply();
+    });
+    for (let i = 0; i < 6; i++) {
+      expect(await failure(connection.publish("orders", "no"))).toBeInstanceOf(PeerError);
+      await connection.publish("orders", "yes");
+    }
+    const { messages } = await partClean(connection);
+    expect(messages).toMatchObject({ published: 12, confirmed: 6, rejected: 6, unconfirmed: 0 });
   });
 
   it.each([
@@ -66,6 +85,9 @@ describe("a publish that the server refuses", () => {
       /^Cannot publish to "orders": (the peer stayed busy|no reply) within 2000 ms$/,
     );
     expect(server.of("ASYNC_MESSAGE_TO_SERVER").length).toBeGreaterThan(3);
+    expect(error.outcome).toBe("not-sent");
+    expect(error.cause).toMatchObject({ name: "PeerError", transient: true, description: "SEND_TOO_FAST" });
+    expect((error.cause as Error).message).toMatch(/^Cannot publish to "orders": the server answered /);
   });
 });
 
@@ -233,6 +255,20 @@ describe("a publish while the transport is lost", () => {
     await waiting;
     expect(server.of("ASYNC_MESSAGE_TO_SERVER").map(({ text }) => text)).toEqual(["waits"]);
     await partClean(connection);
+  });
+
+  it("is refused when too many others wait", async () => {
+    const { server, connection } = await pair({ maxWaiting: 2 });
+    server.refuse("HELLO_REQUEST", "not now");
+    server.last("pub").transport.reset();
+    await until(() => connection.state === "reconnecting", { what: "reconnecting" });
+    const waiting = ["one", "two"].map((data) => connection.publish("orders", data));
+    const error = await failure(connection.publish("orders", "three"));
+    expect(error).toMatchObject({ name: "OverflowError", capacity: 2 });
+    expect((error as Error).message).toBe('Cannot publish to "orders": 2 others wait, no more may');
+    server.off("HELLO_REQUEST");
+    await Promise.all(waiting);
+    expect((await partClean(connection)).operations).toMatchObject({ settled: 2, refused: 1 });
   });
 
   it("times out while it waits", async () => {

@@ -19,8 +19,9 @@ describe("a subscribe that fails", () => {
         `Cannot subscribe to "orders, returns": the server answered ${
           command.replace("REQUEST", "RESPONSE")
         } ` +
-          "with status 1: java.lang.Exception: client purpose config is not sub",
+          "with status 1: client purpose config is not sub",
       );
+      expect(error.description).toBe("java.lang.Exception: client purpose config is not sub");
       await server.holds(1);
       // There was a session: it is told.
       await server.saw("CLIENT_GOODBYE_REQUEST");

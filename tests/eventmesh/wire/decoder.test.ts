@@ -106,6 +106,12 @@ describe("FrameDecoder refuses", () => {
       .toBe(79);
     expect(refusal(rawFrame("", "x".repeat(80)), 100).after).toBe(17);
   });
+
+  it("a frame above the limit until that is raised, which counts from the next frame on", () => {
+    const decoder = new FrameDecoder({ maxFrame: 100 });
+    decoder.push(joined([79, 80].map((size) => rawFrame("", "x".repeat(size)))), () => decoder.raise(101));
+    expect(() => decoder.push(rawFrame("", "x".repeat(81)), () => {})).toThrow("from 13 to 93");
+  });
 });
 
 describe("FrameDecoder accepts", () => {

@@ -80,7 +80,7 @@ describe.each(protocols)("the body of an event as %s", (protocol) => {
       msgid: "10",
       subject: "11",
     };
-    const reply = replyBody(protocol, { ...event("re: x"), properties: {} }, request, "msgid");
+    const reply = replyBody(protocol, { ...event("x"), properties: request }, "re: x", "msgid");
     const read = decodeEvent(protocol, bytesOf(bodyText(reply)));
     expect(read.data).toBe("re: x");
     expect(read.topic).toBe("T");
