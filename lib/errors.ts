@@ -25,7 +25,7 @@ export type ErrorCode =
 /**
  * What is known about an operation that did not get its confirmation.
  *
- * - `not-sent`: no byte of it was written, or the peer answered each time that it was too busy; repeating it is safe.
+ * - `not-sent`: no byte of it was written, or a publish was refused each time since the peer was too busy; repeating it is safe.
  * - `unknown`: it was written, and the peer may or may not have carried it out.
  */
 export type SendOutcome = "not-sent" | "unknown";

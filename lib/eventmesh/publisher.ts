@@ -76,6 +76,7 @@ export class Publisher {
       window: window ?? defaultWindow,
       describe: ({ topic }) => `publish to "${topic}"`,
       explain: (error, { topic }) => explain(error, `publish to "${topic}"`),
+      refusalsProve: true,
       // A runtime that misnames an acknowledgement for one that is another client's also gives its place in the session to
       // that client: a session can run out of places for good.
       onOvertaken: () => this.#link.renew(),

@@ -174,7 +174,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     for (const operation of [...this.#waiting, ...this.#cooling]) {
       if (operation.options.offline !== "fail") continue;
       this.#unqueue(operation);
-      const error = lostError(this.#action(operation), outcomeOf(operation), cause);
+      const error = lostError(this.#action(operation), this.#outcomeOf(operation), cause);
       this.#reject(operation, error, verdictOf(operation));
     }
   }
@@ -231,7 +231,14 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     const message = `Cannot ${this.#action(operation)}: ${this.#lackOf(operation)} within ${timeout} ms`;
     this.counts.settled++;
     const cause = operation.refusal === undefined ? {} : { cause: operation.refusal };
-    this.#abandon(operation, new TimeoutError(message, { timeout, outcome: outcomeOf(operation), ...cause }));
+    this.#abandon(
+      operation,
+      new TimeoutError(message, { timeout, outcome: this.#outcomeOf(operation), ...cause }),
+    );
+  }
+
+  #outcomeOf(operation: Operation<P, T>): SendOutcome {
+    return outcomeOf(operation, this.#options.refusalsProve === true);
   }
 
   #action({ payload }: Operation<P, T>): string {
@@ -366,7 +373,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
     for (const operation of [...this.#cooling, ...this.#waiting]) {
       this.#unqueue(operation);
       this.counts.refused++;
-      const error = this.#refusal!(this.#action(operation), outcomeOf(operation));
+      const error = this.#refusal!(this.#action(operation), this.#outcomeOf(operation));
       this.#finish(operation, error, verdictOf(operation));
     }
     this.#checkIdle();

@@ -12,6 +12,8 @@ export interface ExchangeOptions<P> {
   describe(payload: P): string;
   /** What the caller gets to see of a refusal. @default {the refusal} */
   explain?(error: PeerError, payload: P): unknown;
+  /** A refusal proves that the peer has done nothing; otherwise it may come from whoever the operation was handed to. @default {false} */
+  readonly refusalsProve?: boolean | undefined;
   readonly wheel: TimerWheel;
   /** Operations that may be with the peer at a time. @default {Infinity} */
   readonly window?: number | undefined;

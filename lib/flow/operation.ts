@@ -161,9 +161,12 @@ export class OperationQueue<P, T> {
   }
 }
 
-/** What is known of an operation that ends without a reply: what the peer refused each time it does not have. */
-export function outcomeOf(operation: { readonly refusals: number; readonly writes: number }): SendOutcome {
-  return operation.writes > operation.refusals ? "unknown" : "not-sent";
+/** What is known of an operation that ends without a reply; `proof`: a refusal proves that the peer has done nothing. */
+export function outcomeOf(
+  { refusals, writes }: { readonly refusals: number; readonly writes: number },
+  proof: boolean,
+): SendOutcome {
+  return writes > (proof ? refusals : 0) ? "unknown" : "not-sent";
 }
 
 /** What counts for an operation that ends without a reply to its last write. */

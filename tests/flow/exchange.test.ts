@@ -491,6 +491,18 @@ describe("Exchange: a busy peer", () => {
     close(exchange);
   });
 
+  it("leaves it open what became of what it may have handed on before somebody else refused it", async () => {
+    const { exchange, peer, submit } = setup({
+      busy: { min: 100, max: 100, jitter: 0 },
+      refusalsProve: false,
+    });
+    const result = rejection(submit("a", { timeout: 50 }));
+    exchange.refuse(peer.seq("a"), busy());
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await result).toMatchObject({ code: "ERR_TIMEOUT", outcome: "unknown", cause: { status: 3 } });
+    await over(exchange);
+  });
+
   it("frees a place in the window meanwhile", async () => {
     const { exchange, peer, submit } = setup({ window: 1 });
     quiet(submit("a"));
@@ -851,6 +863,7 @@ describe("Exchange: whatever happens", () => {
       tombstone: 10_000_000,
       nextSeq: () => ++seq,
       describe: (payload) => `publish ${payload}`,
+      refusalsProve: true,
       busy: { min: 10, max: 50 },
       write(at, payload) {
         const call = calls[payload]!;
@@ -1044,6 +1057,7 @@ function setup(options: Partial<ExchangeOptions<string>> & { offline?: boolean }
     wheel,
     nextSeq: () => ++seq,
     describe: (payload) => `publish ${payload}`,
+    refusalsProve: true,
     write(at, payload) {
       writes.push({ seq: at, payload });
       peer.onWrite?.(at, payload);

@@ -61,15 +61,22 @@ export default [
   {
     name: "I10: what was written was not sent",
     file: "lib/flow/operation.ts",
-    find: `return operation.writes > operation.refusals ? "unknown" : "not-sent";`,
+    find: `return writes > (proof ? refusals : 0) ? "unknown" : "not-sent";`,
     put: `return "not-sent";`,
     tests: exchange,
   },
   {
     name: "I10: what was refused each time may have been sent",
     file: "lib/flow/operation.ts",
-    find: `return operation.writes > operation.refusals ? "unknown" : "not-sent";`,
-    put: `return operation.writes > 0 ? "unknown" : "not-sent";`,
+    find: `return writes > (proof ? refusals : 0) ? "unknown" : "not-sent";`,
+    put: `return writes > 0 ? "unknown" : "not-sent";`,
+    tests: exchange,
+  },
+  {
+    name: "I10: what was handed on and refused by somebody else was not sent",
+    file: "lib/flow/operation.ts",
+    find: `return writes > (proof ? refusals : 0) ? "unknown" : "not-sent";`,
+    put: `return writes > refusals ? "unknown" : "not-sent";`,
     tests: exchange,
   },
   {
