@@ -11,15 +11,17 @@ export function runtime(sdk: () => JavaSdk, server: () => { port: number }, worl
   const url = (): string => `eventmesh://127.0.0.1:${server().port}`;
 
   it("acknowledges some publishes twice and others never, which the SDK waits for in vain", {
-    timeout: 120_000,
+    timeout: 180_000,
   }, async () => {
     let outcome: Outcome | undefined;
-    for (let round = 1; round <= 20 && (outcome?.never ?? 0) === 0; round++) {
-      outcome = await loadOf(sdk(), "eventmeshmessage", server(), `lossy-${round}`, 400);
+    // Once in a while it loses a message as well: such a round says nothing of acknowledgements.
+    const telling = (): boolean => (outcome?.never ?? 0) > 0 && outcome?.delivered === TOTAL;
+    for (let round = 1; round <= 20 && !telling(); round++) {
+      outcome = await loadOf(sdk(), "eventmeshmessage", server(), `lossy-${round}`, 400, true);
     }
-    const { answer, published, acknowledgements, never, repeated, strange } = outcome!;
-    const counts = { published, acknowledgements, strange };
-    expect(counts).toEqual({ published: TOTAL, acknowledgements: TOTAL, strange: 0 });
+    const { answer, published, delivered, acknowledgements, never, repeated, strange } = outcome!;
+    const counts = { published, delivered, acknowledgements, strange };
+    expect(counts).toEqual({ published: TOTAL, delivered: TOTAL, acknowledgements: TOTAL, strange: 0 });
     expect(never).toBeGreaterThan(0);
     expect(repeated).toBeGreaterThan(0);
     const inVain = '["EventMeshException","ExecutionException","RuntimeException","TimeoutException"]';
