@@ -1,6 +1,7 @@
 import diagnostics from "node:diagnostics_channel";
 import process from "node:process";
 import type { EndpointNews, EventLevel } from "../../lib/lifecycle/mod.ts";
+import { channelTypes } from "../support/channels.ts";
 import { watchUnhandled } from "../support/unhandled.ts";
 
 /** One message of a diagnostics channel. */
@@ -22,19 +23,6 @@ export interface Noise {
   end(): void;
 }
 
-const types = [
-  "state",
-  "phase",
-  "fault",
-  "lost",
-  "retry",
-  "connected",
-  "redirect",
-  "leaving",
-  "member",
-  "overflow",
-  "farewell",
-] as const satisfies readonly EndpointNews["type"][];
 const methods = ["debug", "log", "info", "warn", "error"] as const;
 
 /** Listens to all channels of the library, and to whatever else a process can be loud with. */
@@ -51,7 +39,7 @@ export function listen(): Noise {
   const unhandled = watchUnhandled();
   const printing = methods.map((name) => [name, console[name]] as const);
   for (const [name] of printing) console[name] = (...words: unknown[]) => void alarms.push(words);
-  for (const type of types) diagnostics.subscribe(`gracewire:${type}`, onMessage);
+  for (const type of channelTypes) diagnostics.subscribe(`gracewire:${type}`, onMessage);
   process.on("warning", onWarning);
   return {
     loud,
@@ -62,7 +50,7 @@ export function listen(): Noise {
       return [...alarms, ...unhandled.errors];
     },
     end() {
-      for (const type of types) diagnostics.unsubscribe(`gracewire:${type}`, onMessage);
+      for (const type of channelTypes) diagnostics.unsubscribe(`gracewire:${type}`, onMessage);
       for (const [name, print] of printing) console[name] = print;
       process.off("warning", onWarning);
       unhandled.end();

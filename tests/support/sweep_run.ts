@@ -1,5 +1,6 @@
 import diagnostics from "node:diagnostics_channel";
 import { inspect } from "node:util";
+import { channelTypes } from "./channels.ts";
 import { TestClock } from "./clock.ts";
 import { openSockets } from "./descriptors.ts";
 import { type CountedAbort, countedAbort } from "./signals.ts";
@@ -208,22 +209,8 @@ function liveInterrupt(signal: AbortSignal, harder: AbortSignal): Interrupt {
   };
 }
 
-const kinds = [
-  "state",
-  "phase",
-  "fault",
-  "lost",
-  "retry",
-  "connected",
-  "redirect",
-  "leaving",
-  "member",
-  "overflow",
-  "farewell",
-];
-
 function subscribe(onStep: (step: string) => void): () => void {
-  const listeners = kinds.map((kind) => {
+  const listeners = channelTypes.map((kind) => {
     const listener = (message: unknown): void => {
       const { endpoint, state, phase } = message as { endpoint: string; state?: string; phase?: string };
       onStep(`${endpoint}: ${kind} ${state ?? phase ?? ""}`.trimEnd());

@@ -1,22 +1,10 @@
 import diagnostics from "node:diagnostics_channel";
 import { afterAll, afterEach, beforeEach } from "vitest";
-import type { EndpointNews } from "../../lib/lifecycle/mod.ts";
+import { channelTypes } from "./channels.ts";
 import { type TraceMessage, TraceReader } from "./grammar.ts";
 
 /** Every channel there is, held for good: Bun lets go of one that nobody holds. */
-const channels = ([
-  "state",
-  "phase",
-  "fault",
-  "lost",
-  "retry",
-  "connected",
-  "redirect",
-  "leaving",
-  "member",
-  "overflow",
-  "farewell",
-] as const satisfies readonly EndpointNews["type"][]).map((kind) => diagnostics.channel(`gracewire:${kind}`));
+const channels = channelTypes.map((kind) => diagnostics.channel(`gracewire:${kind}`));
 
 const violations: string[] = [];
 let excused: string | undefined;
