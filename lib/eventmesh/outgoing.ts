@@ -10,6 +10,7 @@ import {
   type FrameTemplate,
   type OutgoingBody,
   SELECTORS,
+  type ShapedBody,
   type WireEvent,
 } from "./wire/mod.ts";
 
@@ -37,7 +38,8 @@ export interface Outgoing {
 
 /** A request on its way out: it tells the server how long its caller still waits. */
 export interface OutgoingRequest extends Outgoing {
-  readonly event: WireEvent;
+  /** What its body is written from anew; undefined where the body can do that itself. */
+  readonly event: WireEvent | undefined;
   /** Milliseconds that its caller waits in all. */
   readonly timeout: number;
   readonly deadline: number;
@@ -47,6 +49,8 @@ export interface OutgoingRequest extends Outgoing {
 
 /** Property that carries the identity of an `eventmeshmessage`, which has none of its own. */
 export const messageIdProperty = "msgid";
+/** Property that tells the server how long a caller waits. */
+const ttlProperty = "ttl";
 /** Milliseconds that a request may have waited before the time it has left is written anew. */
 const ttlAccuracy = 10;
 /** The longest time that the runtime can read. */
@@ -77,10 +81,12 @@ export class Composer {
     data: MessageData,
     options: PublishOptions & EventMeshMessageOptions,
   ): Outgoing {
-    const { id, retry } = options;
-    const event = this.#event(topic, data, options, retry === "unknown" ? id ?? randomUUID() : id);
     const template = this.#templates[cmd];
-    return { topic, template, id: event.id, body: this.#encode(event, "publish to", template) };
+    const id = this.#idOf(options);
+    const body = this.#shaped(template, topic, data, options, id) ??
+      this.#encoded(this.#event(topic, data, options, id));
+    const identity = this.#options.protocol === "cloudevents" ? id : undefined;
+    return { topic, template, id: identity, body: this.#checked("publish to", topic, body, template) };
   }
 
   /** @throws {TypeError | MessageTooLargeError} it cannot be sent. */
@@ -90,21 +96,50 @@ export class Composer {
     options: PublishOptions & EventMeshMessageOptions,
     timeout: number,
   ): OutgoingRequest {
-    const event = this.#event(topic, data, options, options.id);
-    const ttl = ttlOf(timeout);
     const template = this.#templates.REQUEST_TO_SERVER;
-    const body = this.#encode(event, "request an answer of", template, ttl);
-    return { topic, template, id: event.id, body, event, ttl, timeout, deadline: now() + timeout };
+    const id = this.#idOf(options);
+    const ttl = ttlOf(timeout);
+    const shaped = this.#shaped(template, topic, data, options, id, ttl);
+    const event = shaped === undefined ? this.#event(topic, data, options, id) : undefined;
+    const body = this.#checked("request an answer of", topic, shaped ?? this.#encoded(event!, ttl), template);
+    return { topic, template, id: undefined, body, event, ttl, timeout, deadline: now() + timeout };
   }
 
   /** The body of a request, with the time that its caller still waits. */
   fresh(request: OutgoingRequest): OutgoingBody {
     const left = ttlOf(request.deadline - now());
     if (request.ttl - left > ttlAccuracy) {
+      const { body, event } = request;
       request.ttl = left;
-      request.body = this.#body(request.event, left);
+      request.body = event === undefined
+        ? (body as ShapedBody).with(String(left))
+        : this.#encoded(event, left);
     }
     return request.body;
+  }
+
+  /** A CloudEvent has to have one. */
+  #idOf({ id, retry }: PublishOptions): string | undefined {
+    const needed = retry === "unknown" || this.#options.protocol === "cloudevents";
+    return needed ? id ?? randomUUID() : id;
+  }
+
+  /** The body of a message like one before; undefined where there was none. */
+  #shaped(
+    template: FrameTemplate,
+    topic: string,
+    data: MessageData,
+    options: PublishOptions & EventMeshMessageOptions,
+    id: string | undefined,
+    ttl?: number,
+  ): ShapedBody | undefined {
+    if (this.#options.protocol !== "eventmeshmessage") return undefined;
+    if (options.contentType !== undefined || typeof data !== "string") return undefined;
+    const properties = propertiesOf(options, id);
+    if (ttl === undefined) return this.#shapes.body(template, topic, properties, data);
+    // One that the caller has set is not what the server is to know.
+    if (ttlProperty in properties) return undefined;
+    return this.#shapes.body(template, topic, properties, data, ttlProperty, String(ttl));
   }
 
   #event(
@@ -113,41 +148,38 @@ export class Composer {
     options: PublishOptions & EventMeshMessageOptions,
     id: string | undefined,
   ): WireEvent {
-    const { properties = none, contentType, source, type } = options;
-    if (this.#options.protocol === "cloudevents") {
-      return { topic, id: id ?? randomUUID(), data, contentType, source, type, properties };
+    const { contentType, source, type } = options;
+    if (this.#options.protocol === "eventmeshmessage") {
+      return { topic, data, contentType, properties: propertiesOf(options, id) };
     }
-    const named = id === undefined ? properties : { ...properties, [messageIdProperty]: id };
-    return { topic, data, contentType, properties: named };
+    return { topic, id, data, contentType, source, type, properties: options.properties ?? none };
   }
 
-  #encode(event: WireEvent, action: string, template: FrameTemplate, ttl?: number): OutgoingBody {
-    return checkSize(action, event.topic, this.#body(event, ttl), template, this.#options.maxFrame);
-  }
-
-  #body(event: WireEvent, ttl: number | undefined): OutgoingBody {
-    const { topic, data, contentType, properties } = event;
+  #encoded(event: WireEvent, ttl?: number): OutgoingBody {
+    const { data, contentType, properties } = event;
     const { protocol } = this.#options;
-    const own = ttl === undefined ? undefined : "ttl";
-    const more = own === undefined ? none : { [own]: String(ttl) };
-    // One that the caller has set is not what the server is to know.
-    const replaced = own !== undefined && own in properties;
-    if (replaced) return eventBody(protocol, { ...event, properties: { ...properties, ...more } });
-    if (protocol !== "eventmeshmessage" || contentType !== undefined || typeof data !== "string") {
-      return eventBody(protocol, event, more);
+    const more = ttl === undefined ? none : { [ttlProperty]: String(ttl) };
+    if (ttl !== undefined && ttlProperty in properties) {
+      return eventBody(protocol, { ...event, properties: { ...properties, ...more } });
     }
-    const shaped = this.#shapes.body(
-      topic,
-      properties,
-      data,
-      own,
-      own === undefined ? undefined : String(ttl),
-    );
-    if (shaped !== undefined) return shaped;
     const body = eventBody(protocol, event, more);
-    this.#shapes.learn(properties, own);
+    if (protocol === "eventmeshmessage" && contentType === undefined && typeof data === "string") {
+      this.#shapes.learn(properties, ttl === undefined ? undefined : ttlProperty);
+    }
     return body;
   }
+
+  #checked(action: string, topic: string, body: OutgoingBody, template: FrameTemplate): OutgoingBody {
+    return checkSize(action, topic, body, template, this.#options.maxFrame);
+  }
+}
+
+/** With the identity among them, for which an `eventmeshmessage` has no other place. */
+function propertiesOf(
+  { properties = none }: PublishOptions,
+  id: string | undefined,
+): Readonly<Record<string, string>> {
+  return id === undefined ? properties : { ...properties, [messageIdProperty]: id };
 }
 
 /** Whole milliseconds: a fraction could not be read. */

@@ -1,5 +1,6 @@
 import { type PeerError, type SendOutcome, TimeoutError } from "../errors.ts";
-import { Exchange, type ExchangeCounts } from "../flow/exchange.ts";
+import type { ExchangeCounts } from "../flow/counts.ts";
+import { Exchange } from "../flow/exchange.ts";
 import type { ConnectionCounts, MessageCounts, OperationCounts } from "../lifecycle/farewell.ts";
 import type { Lifecycle, Step } from "../lifecycle/lifecycle.ts";
 import { now } from "../lifecycle/timer.ts";

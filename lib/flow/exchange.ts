@@ -1,4 +1,5 @@
 import { type PeerError, type SendOutcome, TimeoutError } from "../errors.ts";
+import { Deadlines } from "../lifecycle/deadlines.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import { Cooling } from "./cooling.ts";
 import { type ExchangeCounts, zeroCounts } from "./counts.ts";
@@ -14,9 +15,6 @@ import {
 } from "./operation.ts";
 import { Overtaken } from "./overtaken.ts";
 import { SequenceTable } from "./table.ts";
-
-export type { ExchangeCounts } from "./counts.ts";
-export type { ExchangeOptions } from "./exchange_options.ts";
 
 /**
  * Operations that a peer confirms: they wait for their turn in the window, are written, and settle once, by a reply, a
@@ -35,6 +33,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   readonly #options: ExchangeOptions<P>;
   readonly #waiting: OperationQueue<P, T> = new OperationQueue();
   readonly #cooling: Cooling<P, T>;
+  readonly #deadlines: Deadlines;
   readonly #written: SequenceTable<Operation<P, T>> = new SequenceTable();
   #window: number;
   #tombstones = 0;
@@ -53,6 +52,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   constructor(options: ExchangeOptions<P>) {
     this.#options = options;
     this.#window = options.window ?? Infinity;
+    this.#deadlines = new Deadlines(options.wheel);
     this.#cooling = new Cooling(options.wheel, options.busy, (operation) => this.#again(operation));
   }
 
@@ -93,7 +93,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
       this.counts.refused++;
       return Promise.reject(overflowError(this.#options.describe(payload), maxWaiting));
     }
-    const operation = new Operation<P, T>(payload, options, this, this.#options.wheel);
+    const operation = new Operation<P, T>(payload, options, this, this.#deadlines);
     if (mayWrite) this.#write(operation);
     else this.#waiting.push(operation);
     if (options.timeout <= 0) this.expired(operation);

@@ -1,6 +1,6 @@
 import type { SendOutcome } from "../errors.ts";
 import { type AbortNode, joinSignal, leaveSignal } from "../lifecycle/abort.ts";
-import type { TimerWheel, WheelNode } from "../lifecycle/wheel.ts";
+import type { DeadlineNode, Deadlines } from "../lifecycle/deadlines.ts";
 
 /** What a caller may set for one operation. */
 export interface SubmitOptions {
@@ -23,7 +23,7 @@ export interface OperationOwner<P, T> {
 }
 
 /** One operation of an {@linkcode Exchange}: its promise, its place at its signal and its deadline in one object. */
-export class Operation<P, T> implements AbortNode, WheelNode {
+export class Operation<P, T> implements AbortNode, DeadlineNode {
   readonly payload: P;
   readonly options: SubmitOptions;
   readonly promise: Promise<T>;
@@ -42,28 +42,28 @@ export class Operation<P, T> implements AbortNode, WheelNode {
   refusal: unknown = undefined;
   previous: Operation<P, T> | undefined = undefined;
   next: Operation<P, T> | undefined = undefined;
-  due = 0;
-  earlier: WheelNode | undefined = undefined;
-  later: WheelNode | undefined = undefined;
+  deadline: DeadlineNode["deadline"] = undefined;
+  earlier: DeadlineNode | undefined = undefined;
+  later: DeadlineNode | undefined = undefined;
   fanOut: AbortNode["fanOut"] = undefined;
   linkedBefore: AbortNode | undefined = undefined;
   linkedAfter: AbortNode | undefined = undefined;
   readonly #owner: OperationOwner<P, T>;
-  readonly #wheel: TimerWheel;
+  readonly #deadlines: Deadlines;
   readonly #resolve: (value: T) => void;
   readonly #reject: (reason: unknown) => void;
 
   /** The signal of `options` must not have aborted. */
-  constructor(payload: P, options: SubmitOptions, owner: OperationOwner<P, T>, wheel: TimerWheel) {
+  constructor(payload: P, options: SubmitOptions, owner: OperationOwner<P, T>, deadlines: Deadlines) {
     this.payload = payload;
     this.options = options;
     this.#owner = owner;
-    this.#wheel = wheel;
+    this.#deadlines = deadlines;
     this.promise = new Promise<T>(keepEnds as Executor<T>);
     this.#resolve = resolveEnd as (value: T) => void;
     this.#reject = rejectEnd;
     resolveEnd = rejectEnd = nothing;
-    wheel.set(this, options.timeout);
+    deadlines.set(this, options.timeout);
     if (options.signal !== undefined) joinSignal(options.signal, this);
   }
 
@@ -77,8 +77,8 @@ export class Operation<P, T> implements AbortNode, WheelNode {
 
   /** Sets another deadline in place of the operation's own: a tombstone is cleared away with it. */
   rearm(delay: number): void {
-    this.#wheel.clear(this);
-    this.#wheel.set(this, delay);
+    this.#deadlines.clear(this);
+    this.#deadlines.set(this, delay);
   }
 
   resolve(value: T): void {
@@ -93,7 +93,7 @@ export class Operation<P, T> implements AbortNode, WheelNode {
 
   /** Drops the deadline of a tombstone. */
   forget(): void {
-    this.#wheel.clear(this);
+    this.#deadlines.clear(this);
   }
 
   #settle(): void {

@@ -1,6 +1,7 @@
 import type { PermissionViolationError } from "@nats-io/nats-core/internal";
 import { ConnectionLostError, OverflowError, type SendOutcome } from "../errors.ts";
-import { Exchange, type ExchangeCounts } from "../flow/exchange.ts";
+import type { ExchangeCounts } from "../flow/counts.ts";
+import { Exchange } from "../flow/exchange.ts";
 import type { SubmitOptions } from "../flow/operation.ts";
 import type { MessageCounts, OperationCounts } from "../lifecycle/farewell.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";

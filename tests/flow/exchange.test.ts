@@ -7,7 +7,8 @@ import {
   type SendOutcome,
   TimeoutError,
 } from "../../lib/errors.ts";
-import { Exchange, type ExchangeOptions } from "../../lib/flow/exchange.ts";
+import { Exchange } from "../../lib/flow/exchange.ts";
+import type { ExchangeOptions } from "../../lib/flow/exchange_options.ts";
 import type { SubmitOptions } from "../../lib/flow/operation.ts";
 import { TimerWheel } from "../../lib/lifecycle/wheel.ts";
 import { countedAbort } from "../support/signals.ts";

@@ -5,6 +5,7 @@
  */
 const abort = ["tests/lifecycle/abort.test.ts"];
 const timer = ["tests/lifecycle/timer.test.ts"];
+const deadlines = ["tests/lifecycle/deadlines.test.ts"];
 const wheel = ["tests/lifecycle/wheel.test.ts"];
 const limit = ["tests/lifecycle/limit.test.ts"];
 const reducer = ["tests/lifecycle/reducer.test.ts"];
@@ -130,6 +131,49 @@ export default [
     find: "if (due < this.#wake) this.#arm(due, time);",
     put: "if (this.#handle === undefined) this.#arm(due, time);",
     tests: wheel,
+  },
+  {
+    name: "a deadline that is set behind a long computation counts from before it",
+    file: "lib/lifecycle/deadlines.ts",
+    find: "    this.#open = new Deadline(this.#wheel, delay);",
+    put: "    this.#open = new Deadline(this.#wheel, delay);\n    this.#wheel.set(this.#open, delay);",
+    tests: deadlines,
+  },
+  {
+    name: "a deadline takes the time of those before it",
+    file: "lib/lifecycle/deadlines.ts",
+    find: "if (this.#open?.delay !== delay) this.#begin(delay);",
+    put: "if (this.#open === undefined) this.#begin(delay);",
+    tests: deadlines,
+  },
+  {
+    name: "each deadline looks at the clock",
+    file: "lib/lifecycle/deadlines.ts",
+    find: "if (this.#open?.delay !== delay) this.#begin(delay);",
+    put: "this.#begin(delay);",
+    tests: deadlines,
+  },
+  {
+    name: "I11: deadlines that were all taken back stay on the wheel",
+    file: "lib/lifecycle/deadlines.ts",
+    find: "    if (this.#first === undefined) this.#wheel.clear(this);\n",
+    put: "",
+    tests: deadlines,
+  },
+  {
+    name: "I11: deadlines that were all taken back in their tick come onto the wheel",
+    file: "lib/lifecycle/deadlines.ts",
+    find: "if (this.#first !== undefined) this.#wheel.set(this, this.delay);",
+    put: "this.#wheel.set(this, this.delay);",
+    tests: deadlines,
+  },
+  {
+    name: "a deadline that another at the same time takes back fires",
+    file: "lib/lifecycle/deadlines.ts",
+    find: "for (let node = this.#first; node !== undefined; node = this.#first) {",
+    put:
+      "for (let node = this.#first, next = node?.later; node !== undefined; node = next, next = node?.later) {",
+    tests: deadlines,
   },
   {
     name: "a deadline that its neighbour has cancelled fires",
