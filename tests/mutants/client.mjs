@@ -439,17 +439,24 @@ export default [
     tests: outcomes,
   },
   {
+    name: "a broadcast is published as the message before it",
+    file: "lib/eventmesh/wire/shape.ts",
+    find: "return this.#beginning?.template === template ? this.#beginning.bytes : undefined;",
+    put: "return this.#beginning?.bytes;",
+    tests: ["tests/eventmesh/wire/shape.test.ts"],
+  },
+  {
     name: "a message goes where the one before went",
     file: "lib/eventmesh/wire/shape.ts",
-    find: "    this.#opening = undefined;\n    this.#topic = typeof",
-    put: "    this.#topic = typeof",
+    find: "if (topic === this.#topic && template === this.#template) {",
+    put: "if (template === this.#template) {",
     tests: publish,
   },
   {
     name: "a request says how long the one before had",
     file: "lib/eventmesh/wire/shape.ts",
-    find: "if (value !== undefined) values.push(value);",
-    put: "if (value !== undefined) values.push((shapes as { ttl?: string }).ttl ??= value);",
+    find: "if (value !== undefined) values[names.length] = value;",
+    put: "if (value !== undefined) values[names.length] = (shapes as { ttl?: string }).ttl ??= value;",
     tests: request,
   },
   {

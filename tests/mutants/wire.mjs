@@ -73,14 +73,14 @@ export default [
   {
     name: "properties of one name are taken for those of another",
     file: "lib/eventmesh/wire/shape.ts",
-    find: "    if (name !== names[values.length]) return undefined;\n",
+    find: "    if (name !== names[count]) return undefined;\n",
     put: "",
     tests: shape,
   },
   {
     name: "a message with fewer properties is taken for one with more",
     file: "lib/eventmesh/wire/shape.ts",
-    find: "return values.length === names.length ? values : undefined;",
+    find: "return count === names.length ? values : undefined;",
     put: "return values;",
     tests: shape,
   },
@@ -205,10 +205,24 @@ export default [
     tests: body,
   },
   {
+    name: "a quote in a text is not escaped",
+    file: "lib/eventmesh/wire/plain.ts",
+    find: "return word | ((word ^ 0x02020202) - 0x21212121) | ",
+    put: "return word | (word - 0x20202020) | ",
+    tests: body,
+  },
+  {
+    name: "every fourth word of a text is not looked at",
+    file: "lib/eventmesh/wire/plain.ts",
+    find: " | special(view.getInt32(at + 12, true));",
+    put: ";",
+    tests: body,
+  },
+  {
     name: "a control character in a text is not escaped",
     file: "lib/eventmesh/wire/plain.ts",
-    find: "return word | (word - 0x20202020) | ",
-    put: "return word | ",
+    find: "return word | ((word ^ 0x02020202) - 0x21212121) | ",
+    put: "return word | ((word ^ 0x22222222) - 0x01010101) | ",
     tests: body,
   },
   {

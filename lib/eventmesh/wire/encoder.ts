@@ -89,10 +89,15 @@ export class FrameWriter {
     if (typeof seq === "number" && !(Number.isInteger(seq) && seq >= 0 && seq <= MAX_SEQ)) {
       throw new RangeError(`Cannot encode a frame: seq is ${seq}, must be an integer from 0 to ${MAX_SEQ}`);
     }
-    const { bytes, seqAt } = template;
+    const { seqAt } = template;
+    // Of a body that begins like the one before, that is copied with the header.
+    const known = typeof seq === "number" && body instanceof ShapedBody
+      ? body.beginning(template)
+      : undefined;
+    const bytes = known ?? template.bytes;
     const start = this.#length;
-    const bodyAt = start + bytes.length + (typeof seq === "string" ? seq.length - SEQ_DIGITS : 0);
-    this.#reserve(bodyAt - start, start, start, template.header.cmd);
+    const bodyAt = start + template.bytes.length + (typeof seq === "string" ? seq.length - SEQ_DIGITS : 0);
+    this.#reserve(Math.max(bytes.length, bodyAt - start), start, start, template.header.cmd);
     const target = this.#bytes;
     target.set(bytes, start);
     if (typeof seq === "number") {
@@ -106,7 +111,8 @@ export class FrameWriter {
       this.#length = bodyAt;
       return;
     }
-    const end = bodyAt + this.#body(body, start, bodyAt, template.header);
+    const begun = known === undefined ? 0 : bytes.length - template.bytes.length;
+    const end = bodyAt + this.#body(body, start, bodyAt, template.header, begun);
     writeLengths(this.#bytes, start, bodyAt - start - HEADER_AT, end - bodyAt);
     this.#length = end;
   }
@@ -151,21 +157,23 @@ export class FrameWriter {
     start: number,
     at: number,
     { cmd }: Omit<Header, "seq">,
+    begun = 0,
   ): number {
     if (body === undefined) return 0;
     if (typeof body === "string") return this.#text(body, start, at, cmd);
-    if (!(body instanceof Uint8Array)) return this.#event(body, start, at, cmd);
+    if (!(body instanceof Uint8Array)) return this.#event(body, start, at, cmd, begun);
     this.#reserve(body.length, start, at, cmd);
     this.#bytes.set(body, at);
     return body.length;
   }
 
-  #event(body: OutgoingBody, start: number, at: number, cmd: Command): number {
+  /** `begun`: bytes of it that are there already. */
+  #event(body: OutgoingBody, start: number, at: number, cmd: Command, begun: number): number {
     const bytes = this.#bytes;
     const room = Math.min(bytes.length, start + this.#limit) - at;
     if (bodyBound(body) > room) return this.#text(bodyText(body), start, at, cmd);
     if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer);
-    if (body instanceof ShapedBody) return body.write(bytes, this.#view, at) - at;
+    if (body instanceof ShapedBody) return body.write(bytes, this.#view, at, begun) - at;
     return writeEvent(body, bytes, this.#view, at) - at;
   }
 

@@ -50,7 +50,7 @@ export { HEADER_AT, MAX_FRAME, MAX_SEQ, SEQ_DIGITS } from "./limits.ts";
 export { Packet } from "./packet.ts";
 export { isPropertyName, MAX_PROPERTY_NAME, withProperties } from "./properties.ts";
 export { EventReader } from "./received.ts";
-export { BodyShapes } from "./shape.ts";
+export { BodyShapes, type ShapedBody } from "./shape.ts";
 export { SpareBuffers } from "./spare.ts";
 export { decodeSubscription, encodeSubscription } from "./subscription.ts";
 export { createTemplate } from "./template.ts";

@@ -1,82 +1,137 @@
 import { CLOSE } from "./ascii.ts";
 import { quote } from "./json.ts";
 import { writeString } from "./plain.ts";
+import type { FrameTemplate } from "./template.ts";
 
 /**
  * The body of an `eventmeshmessage` on its way out, of which only the texts are its own: all else stands in bytes that
- * it shares with those before it.
+ * it shares with those before it, at its beginning even with the header of its frame.
  *
  * ```
- *   {"topic":"orders","properties":{   "kind":  "order"  ,"tenant":  "seven"   },"headers":{},"body":  "text"  }
- *   '---------- opening ----------'    parts     value     parts     value             parts            text
+ *   {"topic":"orders","properties":{"kind":  "order"  ,"tenant":  "seven"  },"headers":{},"body":  "text"  }
+ *   '------------- beginning --------------'  value     part       value             part             text
  * ```
  */
 export class ShapedBody {
   /** Bytes that it takes at most, without a look at its texts. */
   readonly bound: number;
-  readonly #opening: Uint8Array | undefined;
+  readonly #shape: Shape;
+  readonly #beginning: Beginning | undefined;
   readonly #topic: string;
-  readonly #parts: readonly Uint8Array[];
   readonly #values: readonly string[];
   readonly #text: string;
 
-  /** `opening`: the bytes up to the properties; undefined to write them from the topic. */
+  /** `beginning`: undefined to write it from the topic. */
   constructor(
-    opening: Uint8Array | undefined,
+    shape: Shape,
+    beginning: Beginning | undefined,
     topic: string,
-    parts: readonly Uint8Array[],
     values: readonly string[],
     text: string,
   ) {
-    this.#opening = opening;
+    this.#shape = shape;
+    this.#beginning = beginning;
     this.#topic = topic;
-    this.#parts = parts;
     this.#values = values;
     this.#text = text;
     let units = topic.length + text.length;
-    let bytes = START.length + MIDDLE.length + CLOSING;
-    for (let i = 0; i < values.length; i++) {
-      units += values[i]!.length;
-      bytes += parts[i]!.length + QUOTES;
-    }
+    for (let i = 0; i < values.length; i++) units += values[i]!.length;
     // A UTF-16 unit is six bytes when it has to be escaped.
-    this.bound = bytes + parts[values.length]!.length + units * 6;
+    this.bound = shape.size + units * 6;
   }
 
-  /** Writes it at `at`, where `bound` bytes must be free, and returns the offset behind it. */
-  write(bytes: Uint8Array, view: DataView, at: number): number {
-    const parts = this.#parts;
+  /** The bytes of a frame made from `template` up to the first value, if they are known. */
+  beginning(template: FrameTemplate): Uint8Array | undefined {
+    return this.#beginning?.template === template ? this.#beginning.bytes : undefined;
+  }
+
+  /**
+   * Writes it at `at`, where `bound` bytes must be free, and returns the offset behind it. `begun`: bytes up to the first
+   * value that are there already.
+   */
+  write(bytes: Uint8Array, view: DataView, at: number, begun = 0): number {
+    const { parts } = this.#shape;
     const values = this.#values;
-    if (this.#opening === undefined) {
+    if (begun === 0) {
       at = writeString(bytes, view, copy(bytes, at, START), this.#topic);
-      at = copy(bytes, at, MIDDLE);
-    } else {
-      at = copy(bytes, at, this.#opening);
+      at = copy(bytes, copy(bytes, at, MIDDLE), parts[0]!);
     }
+    at += begun;
     for (let i = 0; i < values.length; i++) {
-      at = writeString(bytes, view, copy(bytes, at, parts[i]!), values[i]!);
+      at = copy(bytes, writeString(bytes, view, at, values[i]!), parts[i + 1]!);
     }
-    at = writeString(bytes, view, copy(bytes, at, parts[values.length]!), this.#text);
+    at = writeString(bytes, view, at, this.#text);
     bytes[at] = CLOSE;
     return at + 1;
   }
 
+  /** The same with another value of its last property. */
+  with(value: string): ShapedBody {
+    const values = [...this.#values.slice(0, -1), value];
+    return new ShapedBody(this.#shape, this.#beginning, this.#topic, values, this.#text);
+  }
+
   /** The same as one string. */
   toString(): string {
+    const { parts } = this.#shape;
     let members = "";
-    this.#values.forEach((value, i) => members += decoder.decode(this.#parts[i]) + quote(value));
-    const end = decoder.decode(this.#parts[this.#values.length]);
+    this.#values.forEach((value, i) => members += decoder.decode(parts[i]) + quote(value));
+    const end = decoder.decode(parts[this.#values.length]);
     return `${opening(this.#topic)}${members}${end}${quote(this.#text)}}`;
   }
 }
 
+/** What frames of one template to one topic begin with: the bytes up to the first value. */
+interface Beginning {
+  readonly template: FrameTemplate;
+  readonly bytes: Uint8Array;
+}
+
 /** Properties of the same names in the same order, which have been checked. */
-interface Shape {
+class Shape {
   /** Those of the caller. */
   readonly names: readonly string[];
   /** One more name, behind them. */
   readonly own: string | undefined;
+  /** What stands in front of each value, and of the text. */
   readonly parts: readonly Uint8Array[];
+  /** Bytes of a body beside its texts. */
+  readonly size: number;
+  /** Of the last body. */
+  #topic = "";
+  #template: FrameTemplate | undefined = undefined;
+  #beginning: Beginning | undefined = undefined;
+
+  constructor(names: readonly string[], own: string | undefined) {
+    this.names = names;
+    this.own = own;
+    const all = own === undefined ? names : [...names, own];
+    this.parts = [...all.map((name, i) => encoder.encode(`${i === 0 ? "" : ","}"${name}":`)), END];
+    this.size = START.length + MIDDLE.length + CLOSING + QUOTES * all.length +
+      this.parts.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Made when a topic comes for the second time in a row. */
+  begin(template: FrameTemplate, topic: string): Beginning | undefined {
+    if (topic === this.#topic && template === this.#template) {
+      return this.#beginning ??= {
+        template,
+        bytes: this.#join(template.bytes, encoder.encode(opening(topic))),
+      };
+    }
+    this.#topic = topic;
+    this.#template = template;
+    return this.#beginning = undefined;
+  }
+
+  #join(header: Uint8Array, opening: Uint8Array): Uint8Array {
+    const part = this.parts[0]!;
+    const bytes = new Uint8Array(header.length + opening.length + part.length);
+    bytes.set(header);
+    bytes.set(opening, header.length);
+    bytes.set(part, header.length + opening.length);
+    return bytes;
+  }
 }
 
 /** Shapes that are remembered. */
@@ -92,33 +147,33 @@ export class BodyShapes {
   #misses = 0;
   /** The last one; empty where that cannot be sent. */
   #topic = "";
-  /** Made when a topic comes for the second time in a row. */
-  #opening: Uint8Array | undefined = undefined;
 
   /**
-   * The body of a message, `own` being the name and `value` the value of one more property; undefined where properties
-   * of these names have not been learnt, or the message has something that cannot be sent.
+   * The body of a message that is to be sent with `template`, `own` being the name and `value` the value of one more
+   * property; undefined where properties of these names have not been learnt, or the message has something that cannot be
+   * sent.
    */
   body(
+    template: FrameTemplate,
     topic: string,
     properties: Readonly<Record<string, string>>,
     text: string,
     own?: string,
     value?: string,
   ): ShapedBody | undefined {
-    if (topic === this.#topic && topic !== "") this.#opening ??= encoder.encode(opening(topic));
-    else if (!this.#turn(topic)) return undefined;
+    if ((topic !== this.#topic || topic === "") && !this.#turn(topic)) return undefined;
     const shapes = this.#shapes;
     for (let i = 0; i < shapes.length; i++) {
       const slot = (this.#last + i) % shapes.length;
-      const { names, own: known, parts } = shapes[slot]!;
-      if (known !== own) continue;
-      const values = valuesOf(properties, names);
+      const shape = shapes[slot]!;
+      const { names } = shape;
+      if (shape.own !== own) continue;
+      const values = valuesOf(properties, names, value === undefined ? 0 : 1);
       if (values === undefined) continue;
-      if (value !== undefined) values.push(value);
+      if (value !== undefined) values[names.length] = value;
       this.#last = slot;
       this.#misses = 0;
-      return new ShapedBody(this.#opening, topic, parts, values, text);
+      return new ShapedBody(shape, shape.begin(template, topic), topic, values, text);
     }
     return undefined;
   }
@@ -128,10 +183,7 @@ export class BodyShapes {
     if (++this.#misses > PATIENCE && this.#misses % PATIENCE !== 0) return;
     const names: string[] = [];
     for (const name in properties) names.push(name);
-    const parts = (own === undefined ? names : [...names, own]).map((name, i) =>
-      encoder.encode(`${i === 0 ? "" : ","}"${name}":`)
-    );
-    const shape: Shape = { names, own, parts: [...parts, END] };
+    const shape = new Shape(names, own);
     if (this.#shapes.length < SLOTS) {
       this.#last = this.#shapes.push(shape) - 1;
     } else {
@@ -143,7 +195,6 @@ export class BodyShapes {
 
   /** Another topic; false for one that cannot be sent. */
   #turn(topic: string): boolean {
-    this.#opening = undefined;
     this.#topic = typeof topic === "string" && topic.trim() !== "" ? topic : "";
     return this.#topic !== "";
   }
@@ -162,19 +213,25 @@ function opening(topic: string): string {
   return `{"topic":${quote(topic)},"properties":{`;
 }
 
-/** The values of properties that have these names and no others; undefined where they have not, or one is no string. */
+/**
+ * The values of properties that have these names and no others, with room for `more`; undefined where they have not, or one
+ * is no string.
+ */
 function valuesOf(
   properties: Readonly<Record<string, string>>,
   names: readonly string[],
+  more: 0 | 1,
 ): string[] | undefined {
-  const values: string[] = [];
+  // Of its length at once: the first push takes memory for seventeen.
+  const values = new Array<string>(names.length + more);
+  let count = 0;
   for (const name in properties) {
-    if (name !== names[values.length]) return undefined;
+    if (name !== names[count]) return undefined;
     const value = properties[name];
     if (typeof value !== "string") return undefined;
-    values.push(value);
+    values[count++] = value;
   }
-  return values.length === names.length ? values : undefined;
+  return count === names.length ? values : undefined;
 }
 
 /** Up to this length a loop is faster than a call of `set`. */

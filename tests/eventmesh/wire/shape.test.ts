@@ -38,6 +38,12 @@ function written(writer: FrameWriter, body: Parameters<FrameWriter["templated"]>
   return utf8.decode(writer.view().subarray(start + publish.bytes.length));
 }
 
+function frame(...[template, seq, body]: Parameters<FrameWriter["templated"]>): string {
+  const writer = new FrameWriter();
+  writer.templated(template, seq, body);
+  return utf8.decode(writer.take());
+}
+
 describe("the shape of a body", () => {
   it("gives what encoding the event gives, in any order of topics and properties", () => {
     fc.assert(
@@ -46,7 +52,7 @@ describe("the shape of a body", () => {
         const writer = new FrameWriter();
         for (const { topic, properties, text, ttl } of [...all, ...all.flatMap((one) => [one, one])]) {
           const own = ttl === undefined ? undefined : "ttl";
-          const body = shapes.body(topic, properties, text, own, ttl);
+          const body = shapes.body(publish, topic, properties, text, own, ttl);
           if (body === undefined) {
             shapes.learn(properties, own);
             continue;
@@ -67,10 +73,10 @@ describe("the shape of a body", () => {
 
   it("is known after one message, for whatever topic and values come next", () => {
     const shapes = new BodyShapes();
-    expect(shapes.body("orders", { kind: "a", tenant: "b" }, "text")).toBeUndefined();
+    expect(shapes.body(publish, "orders", { kind: "a", tenant: "b" }, "text")).toBeUndefined();
     shapes.learn({ kind: "a", tenant: "b" });
     for (const topic of ["orders", "orders", "bills", "orders"]) {
-      const body = shapes.body(topic, { kind: "c", tenant: "d" }, "more")!;
+      const body = shapes.body(publish, topic, { kind: "c", tenant: "d" }, "more")!;
       expect(JSON.parse(bodyText(body))).toEqual({
         topic,
         properties: { kind: "c", tenant: "d" },
@@ -80,11 +86,30 @@ describe("the shape of a body", () => {
     }
   });
 
+  it("goes behind the header of whatever template, under whatever number it is written", () => {
+    const shapes = new BodyShapes();
+    const broadcast = createTemplate({
+      cmd: "BROADCAST_MESSAGE_TO_SERVER",
+      properties: SELECTORS.eventmeshmessage,
+    });
+    shapes.learn({ kind: "a" });
+    for (const made of [publish, publish, publish, broadcast, broadcast, publish, publish]) {
+      for (const topic of ["orders", "orders", "bills"]) {
+        const body = shapes.body(made, topic, { kind: "c" }, "text")!;
+        for (const template of [publish, broadcast]) {
+          for (const seq of [1_234_567_890, "1234567890", "7"]) {
+            expect(frame(template, seq, body)).toBe(frame(template, seq, bodyText(body)));
+          }
+        }
+      }
+    }
+  });
+
   it("keeps the values that it was made with", () => {
     const shapes = new BodyShapes();
     const properties = { kind: "before" };
     shapes.learn(properties);
-    const body = shapes.body("orders", properties, "text")!;
+    const body = shapes.body(publish, "orders", properties, "text")!;
     properties.kind = "after";
     expect(bodyText(body)).toContain('"kind":"before"');
     expect(written(new FrameWriter(), body)).toBe(bodyText(body));
@@ -101,15 +126,15 @@ describe("the shape of a body", () => {
   )("is none for other properties, nor for values that cannot be sent: %j", (properties) => {
     const shapes = new BodyShapes();
     shapes.learn({ kind: "a", tenant: "b" });
-    expect(shapes.body("orders", properties, "text")).toBeUndefined();
-    expect(shapes.body("orders", { kind: "a", tenant: "b" }, "text", "ttl", "1")).toBeUndefined();
+    expect(shapes.body(publish, "orders", properties, "text")).toBeUndefined();
+    expect(shapes.body(publish, "orders", { kind: "a", tenant: "b" }, "text", "ttl", "1")).toBeUndefined();
   });
 
   it.each(["", " ", undefined, 7])("is none for a topic that cannot be sent: %j", (topic) => {
     const shapes = new BodyShapes();
     shapes.learn({});
-    for (let i = 0; i < 3; i++) expect(shapes.body(topic as string, {}, "text")).toBeUndefined();
-    expect(shapes.body("orders", {}, "text")).toBeDefined();
+    for (let i = 0; i < 3; i++) expect(shapes.body(publish, topic as string, {}, "text")).toBeUndefined();
+    expect(shapes.body(publish, "orders", {}, "text")).toBeDefined();
   });
 
   it("is soon learnt no more where all are different, and those that come back still are", () => {
@@ -117,14 +142,17 @@ describe("the shape of a body", () => {
     let known = 0;
     for (let i = 0; i < 1_000; i++) {
       const properties = { [`n${i}`]: "x" };
-      if (shapes.body("orders", properties, "text") === undefined) shapes.learn(properties);
-      if (shapes.body("orders", properties, "text") !== undefined) known++;
+      if (shapes.body(publish, "orders", properties, "text") === undefined) shapes.learn(properties);
+      if (shapes.body(publish, "orders", properties, "text") !== undefined) known++;
     }
     // The second look counts as a message that comes back: it makes learning worth while again.
     expect(known).toBeGreaterThan(0);
     const fresh = new BodyShapes();
     for (let i = 0; i < 1_000; i++) fresh.learn({ [`n${i}`]: "x" });
-    const kept = Array.from({ length: 1_000 }, (_, i) => fresh.body("orders", { [`n${i}`]: "x" }, "text"));
+    const kept = Array.from(
+      { length: 1_000 },
+      (_, i) => fresh.body(publish, "orders", { [`n${i}`]: "x" }, "text"),
+    );
     expect(kept.filter((body) => body !== undefined).length).toBe(8);
   });
 
@@ -132,10 +160,10 @@ describe("the shape of a body", () => {
     const shapes = new BodyShapes();
     shapes.learn({ kind: "a" });
     const writer = new FrameWriter({ maxFrame: 1_024 });
-    const body = shapes.body("orders", { kind: "a" }, "x".repeat(700))!;
+    const body = shapes.body(publish, "orders", { kind: "a" }, "x".repeat(700))!;
     expect(written(writer, body)).toBe(bodyText(body));
     const before = writer.length;
-    const large = shapes.body("orders", { kind: "a" }, "x".repeat(2_000))!;
+    const large = shapes.body(publish, "orders", { kind: "a" }, "x".repeat(2_000))!;
     expect(() => writer.templated(publish, 2, large)).toThrow(/exceed the limit/);
     expect(writer.length).toBe(before);
   });
