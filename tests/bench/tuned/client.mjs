@@ -54,6 +54,8 @@ async function connect(address) {
     group: "bench",
     purpose: "sub",
   });
+  // Else a server may take a subscriber for gone that has had nothing for a minute.
+  setInterval(() => void client.call("HEARTBEAT_REQUEST"), 20_000).unref();
   return client;
 }
 
@@ -74,6 +76,7 @@ class Client {
     this.#wire = open({
       ASYNC_MESSAGE_TO_SERVER_ACK: settle,
       HELLO_RESPONSE: settle,
+      HEARTBEAT_RESPONSE: settle,
       SUBSCRIBE_RESPONSE: settle,
       LISTEN_RESPONSE: settle,
       RESPONSE_TO_CLIENT: (wire, bytes, seqAt, start, end) => {
