@@ -1,4 +1,5 @@
 import { type PeerError, type SendOutcome, TimeoutError } from "../errors.ts";
+import { SignalJoiner } from "../lifecycle/abort.ts";
 import { Deadlines } from "../lifecycle/deadlines.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import { Cooling } from "./cooling.ts";
@@ -33,7 +34,8 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   readonly #options: ExchangeOptions<P>;
   readonly #waiting: OperationQueue<P, T> = new OperationQueue();
   readonly #cooling: Cooling<P, T>;
-  readonly #deadlines: Deadlines;
+  readonly signals: SignalJoiner = new SignalJoiner();
+  readonly deadlines: Deadlines;
   readonly #written: SequenceTable<Operation<P, T>> = new SequenceTable();
   #window: number;
   #tombstones = 0;
@@ -52,7 +54,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   constructor(options: ExchangeOptions<P>) {
     this.#options = options;
     this.#window = options.window ?? Infinity;
-    this.#deadlines = new Deadlines(options.wheel);
+    this.deadlines = new Deadlines(options.wheel);
     this.#cooling = new Cooling(options.wheel, options.busy, (operation) => this.#again(operation));
   }
 
@@ -93,7 +95,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
       this.counts.refused++;
       return Promise.reject(overflowError(this.#options.describe(payload), maxWaiting));
     }
-    const operation = new Operation<P, T>(payload, options, this, this.#deadlines);
+    const operation = new Operation<P, T>(payload, options, this);
     if (mayWrite) this.#write(operation);
     else this.#waiting.push(operation);
     if (options.timeout <= 0) this.expired(operation);
@@ -182,8 +184,7 @@ export class Exchange<P, T> implements OperationOwner<P, T> {
   /** Refuses new operations from now on, and gives up those that cannot be written any more. */
   stop(refusal: (action: string, outcome: SendOutcome) => unknown): void {
     this.#refusal ??= refusal;
-    if (this.#open) return;
-    this.#refuseWaiting();
+    if (!this.#open) this.#refuseWaiting();
   }
 
   /** Gives up everything that is pending. */

@@ -1,5 +1,5 @@
 import type { SendOutcome } from "../errors.ts";
-import { type AbortNode, joinSignal, leaveSignal } from "../lifecycle/abort.ts";
+import { type AbortNode, leaveSignal, type SignalJoiner } from "../lifecycle/abort.ts";
 import type { DeadlineNode, Deadlines } from "../lifecycle/deadlines.ts";
 
 /** What a caller may set for one operation. */
@@ -18,6 +18,8 @@ export type OperationState = "waiting" | "written" | "cooling" | "settled";
 
 /** Told when an operation's own signal or time limit ends it. */
 export interface OperationOwner<P, T> {
+  readonly signals: SignalJoiner;
+  readonly deadlines: Deadlines;
   aborted(operation: Operation<P, T>, reason: unknown): void;
   expired(operation: Operation<P, T>): void;
 }
@@ -49,22 +51,20 @@ export class Operation<P, T> implements AbortNode, DeadlineNode {
   linkedBefore: AbortNode | undefined = undefined;
   linkedAfter: AbortNode | undefined = undefined;
   readonly #owner: OperationOwner<P, T>;
-  readonly #deadlines: Deadlines;
   readonly #resolve: (value: T) => void;
   readonly #reject: (reason: unknown) => void;
 
   /** The signal of `options` must not have aborted. */
-  constructor(payload: P, options: SubmitOptions, owner: OperationOwner<P, T>, deadlines: Deadlines) {
+  constructor(payload: P, options: SubmitOptions, owner: OperationOwner<P, T>) {
     this.payload = payload;
     this.options = options;
     this.#owner = owner;
-    this.#deadlines = deadlines;
     this.promise = new Promise<T>(keepEnds as Executor<T>);
     this.#resolve = resolveEnd as (value: T) => void;
     this.#reject = rejectEnd;
     resolveEnd = rejectEnd = nothing;
-    deadlines.set(this, options.timeout);
-    if (options.signal !== undefined) joinSignal(options.signal, this);
+    owner.deadlines.set(this, options.timeout);
+    if (options.signal !== undefined) owner.signals.join(options.signal, this);
   }
 
   onAbort(reason: unknown): void {
@@ -77,8 +77,8 @@ export class Operation<P, T> implements AbortNode, DeadlineNode {
 
   /** Sets another deadline in place of the operation's own: a tombstone is cleared away with it. */
   rearm(delay: number): void {
-    this.#deadlines.clear(this);
-    this.#deadlines.set(this, delay);
+    this.#owner.deadlines.clear(this);
+    this.#owner.deadlines.set(this, delay);
   }
 
   resolve(value: T): void {
@@ -93,7 +93,7 @@ export class Operation<P, T> implements AbortNode, DeadlineNode {
 
   /** Drops the deadline of a tombstone. */
   forget(): void {
-    this.#deadlines.clear(this);
+    this.#owner.deadlines.clear(this);
   }
 
   #settle(): void {

@@ -40,12 +40,31 @@ export function linkAbort(signal: AbortSignal, target: AbortTarget): AbortLink {
 
 /** The same for a node that is in no list, and a signal that has not aborted. {@linkcode leaveSignal} takes it off. */
 export function joinSignal(signal: AbortSignal, node: AbortNode): void {
-  let fanOut = fanOuts.get(signal);
-  if (fanOut === undefined) {
-    fanOut = new FanOut(signal);
-    fanOuts.set(signal, fanOut);
+  fanOutOf(signal).add(node);
+}
+
+/** {@linkcode joinSignal} for many nodes, most of which have the signal of the one before: its list is at hand. */
+export class SignalJoiner {
+  #last: FanOut | undefined = undefined;
+
+  join(signal: AbortSignal, node: AbortNode): void {
+    if (this.#last?.signal === signal) return this.#last.add(node);
+    const fanOut = fanOutOf(signal);
+    // Not where each has a signal of its own.
+    if (fanOut.known) this.#keep(fanOut);
+    fanOut.add(node);
   }
-  fanOut.add(node);
+
+  #keep(fanOut: FanOut): void {
+    this.#last?.drop(this);
+    this.#last = fanOut;
+    fanOut.keep(this);
+  }
+
+  /** Nothing is linked to the signal any more: whoever made it decides how long it lives. */
+  forget(): void {
+    this.#last = undefined;
+  }
 }
 
 /** Takes a node off the list it is in, if it is in one. */
@@ -85,6 +104,15 @@ const noLink: AbortLink = { unlink() {} };
 /** The one exception to "no global state": it is keyed by the user's own signals and dies with them. */
 const fanOuts: WeakMap<AbortSignal, FanOut> = new WeakMap();
 
+function fanOutOf(signal: AbortSignal): FanOut {
+  let fanOut = fanOuts.get(signal);
+  if (fanOut === undefined) {
+    fanOut = new FanOut(signal);
+    fanOuts.set(signal, fanOut);
+  }
+  return fanOut;
+}
+
 /** Puts a target that is no node into the list of a signal. */
 class Link implements AbortLink, AbortNode {
   readonly #target: AbortTarget;
@@ -107,7 +135,9 @@ class Link implements AbortLink, AbortNode {
 
 /** All that is linked to one signal. */
 class FanOut {
-  readonly #signal: AbortSignal;
+  readonly signal: AbortSignal;
+  /** Who has this at hand. */
+  #joiners: Set<SignalJoiner> | undefined = undefined;
   #head: AbortNode | undefined = undefined;
   #tail: AbortNode | undefined = undefined;
   #listening = false;
@@ -116,7 +146,21 @@ class FanOut {
   #uses = 0;
 
   constructor(signal: AbortSignal) {
-    this.#signal = signal;
+    this.signal = signal;
+  }
+
+  /** Something is linked, or was before. */
+  get known(): boolean {
+    return this.#head !== undefined || this.#uses > 0;
+  }
+
+  keep(joiner: SignalJoiner): void {
+    this.#joiners ??= new Set();
+    this.#joiners.add(joiner);
+  }
+
+  drop(joiner: SignalJoiner): void {
+    this.#joiners?.delete(joiner);
   }
 
   add(node: AbortNode): void {
@@ -131,7 +175,7 @@ class FanOut {
     this.#tail = node;
     if (!this.#listening) {
       this.#listening = true;
-      this.#signal.addEventListener("abort", this.#dispatch);
+      this.signal.addEventListener("abort", this.#dispatch);
     }
   }
 
@@ -153,11 +197,14 @@ class FanOut {
     this.#leaving = false;
     if (this.#head !== undefined || !this.#listening) return;
     this.#listening = false;
-    this.#signal.removeEventListener("abort", this.#dispatch);
+    this.signal.removeEventListener("abort", this.#dispatch);
+    if (this.#joiners === undefined) return;
+    for (const joiner of this.#joiners) joiner.forget();
+    this.#joiners = undefined;
   }
 
   readonly #dispatch = (): void => {
-    const reason: unknown = this.#signal.reason;
+    const reason: unknown = this.signal.reason;
     for (let node = this.#head; node !== undefined; node = this.#head) {
       this.remove(node);
       node.onAbort(reason);

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { collect } from "../support/collect.ts";
 
 /** What a process holds at a moment, in bytes. */
 export interface Held {
@@ -44,18 +43,3 @@ function privatePages(): number | undefined {
 }
 
 const realSetTimeout: typeof setTimeout = globalThis.setTimeout;
-
-let gc: (() => void) | undefined;
-
-function collect(): void {
-  const { Bun } = globalThis as { Bun?: { gc(synchronously: boolean): void } };
-  if (Bun !== undefined) return Bun.gc(true);
-  gc ??= exposed();
-  gc();
-}
-
-/** The collector of V8, which shows itself only to contexts that are made after it was asked to. */
-function exposed(): () => void {
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
-}

@@ -1,10 +1,9 @@
 import { getEventListeners } from "node:events";
 import process from "node:process";
-import v8 from "node:v8";
-import vm from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { abortable, type AbortLink, linkAbort, onAbort } from "../../lib/lifecycle/abort.ts";
+import { collect } from "../support/collect.ts";
 
 const reasons: [string, unknown][] = [
   ["an Error", new Error("stop")],
@@ -194,7 +193,7 @@ describe("linkAbort", () => {
     const grown = heapUsed() - before;
     expect(counts.added - counts.removed).toBe(0);
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
-    if (forceGc !== undefined) expect(grown).toBeLessThan(1_048_576);
+    expect(grown).toBeLessThan(1_048_576);
   });
 
   it("costs the same with one target as with 10,000 (printed)", () => {
@@ -294,22 +293,7 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
   return await promise.then(() => expect.unreachable("it resolved"), (error: unknown) => error);
 }
 
-const forceGc: (() => void) | undefined = findGc();
-
-function findGc(): (() => void) | undefined {
-  const { Bun, gc } = globalThis as { Bun?: { gc(force: boolean): void }; gc?: () => void };
-  if (Bun !== undefined) return () => Bun.gc(true);
-  if (gc !== undefined) return gc;
-  try {
-    v8.setFlagsFromString("--expose-gc");
-    const exposed: unknown = vm.runInNewContext("globalThis.gc");
-    return typeof exposed === "function" ? exposed as () => void : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function heapUsed(): number {
-  for (let i = 0; i < 3; i++) forceGc?.();
+  for (let i = 0; i < 3; i++) collect();
   return process.memoryUsage().heapUsed;
 }

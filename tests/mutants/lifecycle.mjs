@@ -5,6 +5,7 @@
  */
 const abort = ["tests/lifecycle/abort.test.ts"];
 const timer = ["tests/lifecycle/timer.test.ts"];
+const joiner = ["tests/lifecycle/signal_joiner.test.ts"];
 const deadlines = ["tests/lifecycle/deadlines.test.ts"];
 const wheel = ["tests/lifecycle/wheel.test.ts"];
 const limit = ["tests/lifecycle/limit.test.ts"];
@@ -20,7 +21,7 @@ export default [
   {
     name: "I11, I18: the listener stays on a signal after the last operation",
     file: "lib/lifecycle/abort.ts",
-    find: `    this.#signal.removeEventListener("abort", this.#dispatch);\n`,
+    find: `    this.signal.removeEventListener("abort", this.#dispatch);\n`,
     put: "",
     tests: abort,
   },
@@ -73,6 +74,20 @@ export default [
     find: "else void settled.then(() => process.nextTick(leave, value));",
     put: "",
     tests: ["tests/lifecycle/tick.test.ts"],
+  },
+  {
+    name: "an operation is linked to the signal of the one before",
+    file: "lib/lifecycle/abort.ts",
+    find: "if (this.#last?.signal === signal) return this.#last.add(node);",
+    put: "if (this.#last !== undefined) return this.#last.add(node);",
+    tests: joiner,
+  },
+  {
+    name: "I18: a connection keeps the signal of its last operation",
+    file: "lib/lifecycle/abort.ts",
+    find: "    for (const joiner of this.#joiners) joiner.forget();\n",
+    put: "",
+    tests: joiner,
   },
   {
     name: "an operation in the middle takes those before it along",
