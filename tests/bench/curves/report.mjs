@@ -50,6 +50,8 @@ function wiringTable(results) {
     ["10,000 others, the oldest leaves first", "signal, oldest first", 10_000],
     ["time limit, ns, alone", "time limit", 0],
     ["beside 10,000 others", "time limit", 10_000],
+    ["10,000 others, the oldest leaves first", "time limit, oldest first", 10_000],
+    ["once a tick for all of them: a place on the wheel, ns", "place on the wheel", 10_000],
     ["of that, a look at the clock", "clock", 0],
     ["operation with both and its promise, ns", "operation", 10_000],
     ["without both", "operation without both", 0],

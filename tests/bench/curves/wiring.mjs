@@ -2,7 +2,8 @@
 // the same wheel. The least of all slices counts: whatever else the machine does only adds to it.
 import process from "node:process";
 import { Operation } from "../../../lib/flow/operation.ts";
-import { linkAbort } from "../../../lib/lifecycle/abort.ts";
+import { leaveSignal, SignalJoiner } from "../../../lib/lifecycle/abort.ts";
+import { Deadlines } from "../../../lib/lifecycle/deadlines.ts";
 import { TimerWheel } from "../../../lib/lifecycle/wheel.ts";
 import { obey } from "./actor.mjs";
 
@@ -13,42 +14,75 @@ const limit = 20_000;
 /** Operations between two looks at the clock. */
 const batch = 64;
 
-const target = { onAbort() {}, onDeadline() {} };
-const owner = { aborted() {}, expired() {} };
+const target = { onDeadline() {} };
 // It is the cost of many listeners that is to be shown.
 process.removeAllListeners("warning");
 process.on("warning", () => {});
 
+/** What an operation is to its signal and its deadline. */
+function node() {
+  return {
+    fanOut: undefined,
+    linkedBefore: undefined,
+    linkedAfter: undefined,
+    onAbort() {},
+    deadline: undefined,
+    earlier: undefined,
+    later: undefined,
+    onDeadline() {},
+  };
+}
+
+function owner() {
+  return {
+    signals: new SignalJoiner(),
+    deadlines: new Deadlines(new TimerWheel()),
+    aborted() {},
+    expired() {},
+  };
+}
+
 /** Given how many others there are, each returns what one operation does. */
 const kinds = {
   signal(others) {
-    const { signal } = new AbortController();
-    repeat(others, () => linkAbort(signal, target));
-    return () => linkAbort(signal, target).unlink();
+    const [{ signal }, joiner, one] = [new AbortController(), new SignalJoiner(), node()];
+    repeat(others, () => joiner.join(signal, node()));
+    return () => {
+      joiner.join(signal, one);
+      leaveSignal(one);
+    };
   },
   "signal, oldest first"(others) {
-    const { signal } = new AbortController();
-    return inTurn(others, () => linkAbort(signal, target), (link) => link.unlink());
+    const [{ signal }, joiner] = [new AbortController(), new SignalJoiner()];
+    return inTurn(others, (one) => joiner.join(signal, one), (one) => leaveSignal(one));
   },
   "time limit"(others) {
+    const [deadlines, one] = [new Deadlines(new TimerWheel()), node()];
+    repeat(others, () => deadlines.set(node(), limit));
+    return () => {
+      deadlines.set(one, limit);
+      deadlines.clear(one);
+    };
+  },
+  "time limit, oldest first"(others) {
+    const deadlines = new Deadlines(new TimerWheel());
+    return inTurn(others, (one) => deadlines.set(one, limit), (one) => deadlines.clear(one));
+  },
+  "place on the wheel"(others) {
     const wheel = new TimerWheel();
     repeat(others, () => wheel.add(limit, target));
     return () => wheel.add(limit, target).cancel();
   },
-  "time limit, oldest first"(others) {
-    const wheel = new TimerWheel();
-    return inTurn(others, () => wheel.add(limit, target), (timer) => timer.cancel());
-  },
   operation(others) {
-    const wheel = new TimerWheel();
+    const mine = owner();
     const options = { signal: new AbortController().signal, timeout: limit };
-    repeat(others, () => new Operation(undefined, options, owner, wheel));
-    return () => new Operation(undefined, options, owner, wheel).resolve();
+    repeat(others, () => new Operation(undefined, options, mine));
+    return () => new Operation(undefined, options, mine).resolve();
   },
   "operation without both"() {
-    const wheel = new TimerWheel();
+    const mine = owner();
     const options = { timeout: Infinity };
-    return () => new Operation(undefined, options, owner, wheel).resolve();
+    return () => new Operation(undefined, options, mine).resolve();
   },
   clock() {
     let sum = 0;
@@ -106,13 +140,14 @@ function repeat(count, make) {
   for (let i = 0; i < count; i++) make();
 }
 
-/** The oldest goes, and a new one comes. */
+/** The oldest goes, and comes as the newest. */
 function inTurn(others, come, go) {
-  const ring = Array.from({ length: others + 1 }, come);
+  const ring = Array.from({ length: others + 1 }, node);
+  for (const one of ring) come(one);
   let at = 0;
   return () => {
     go(ring[at]);
-    ring[at] = come();
+    come(ring[at]);
     at = at === others ? 0 : at + 1;
   };
 }
