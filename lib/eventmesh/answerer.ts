@@ -3,13 +3,13 @@ import { checkSize, surelyFits } from "./size.ts";
 import {
   type Command,
   createTemplate,
-  type EventBody,
   type EventProtocol,
   type FrameTemplate,
   type HeaderProperties,
+  type OutgoingBody,
   type Packet,
+  type ReceivedEvent,
   SELECTORS,
-  type WireEvent,
 } from "./wire/mod.ts";
 
 /** What an {@linkcode Answerer} needs of its connection. */
@@ -18,10 +18,19 @@ export interface AnswererOptions {
   nextSeq(): number;
 }
 
+/** The commands that deliver a message, which is to be acknowledged. */
+type DeliveryCommand =
+  | "ASYNC_MESSAGE_TO_CLIENT"
+  | "BROADCAST_MESSAGE_TO_CLIENT"
+  | "REQUEST_TO_CLIENT"
+  | "RESPONSE_TO_CLIENT";
+
 /** Acknowledges what a session has received, and replies to it. */
 export class Answerer {
   readonly #options: AnswererOptions;
-  readonly #replies: Map<EventProtocol, FrameTemplate> = new Map();
+  /** One reply is rarely of another protocol than the one before. */
+  #protocol: EventProtocol | undefined = undefined;
+  #replyTemplate: FrameTemplate | undefined = undefined;
   /** One acknowledgement is rarely unlike the one before but for its `seq`. */
   #command: Command | undefined = undefined;
   #properties: HeaderProperties | undefined = undefined;
@@ -32,10 +41,11 @@ export class Answerer {
   }
 
   /** Same seq, and the properties of the header echoed: the 2.x servers send no seq and find the delivery by them. */
-  acknowledge(packet: Packet, cmd: Command, session: Session): void {
+  acknowledge(packet: Packet, session: Session): void {
     const { plainSeq, properties } = packet;
-    if (plainSeq === undefined) session.send({ cmd, properties });
-    else session.sendTemplated(this.#acknowledgement(cmd, properties), plainSeq);
+    const command = packet.command as DeliveryCommand;
+    if (plainSeq === undefined) session.send({ cmd: `${command}_ACK`, properties });
+    else session.sendTemplated(this.#acknowledgement(command, properties), plainSeq);
   }
 
   /**
@@ -43,32 +53,31 @@ export class Answerer {
    *
    * @throws {MessageTooLargeError}
    */
-  prepare(protocol: EventProtocol, request: WireEvent, body: EventBody): EventBody {
+  prepare(request: ReceivedEvent, body: OutgoingBody): OutgoingBody {
     const { maxFrame } = this.#options;
-    const template = this.#reply(protocol);
+    const template = this.#reply(request.protocol);
     // The topic is read from the frame when it is asked for.
     if (surelyFits(body, template, maxFrame)) return body;
     return checkSize("respond to a message of", request.topic, body, template, maxFrame);
   }
 
   /** Sends a reply that is prepared. */
-  reply(protocol: EventProtocol, body: EventBody, session: Session): void {
-    session.sendTemplated(this.#reply(protocol), this.#options.nextSeq(), body);
+  reply(request: ReceivedEvent, body: OutgoingBody, session: Session): void {
+    session.sendTemplated(this.#reply(request.protocol), this.#options.nextSeq(), body);
   }
 
   #reply(protocol: EventProtocol): FrameTemplate {
-    let template = this.#replies.get(protocol);
-    if (template === undefined) {
-      template = createTemplate({ cmd: "RESPONSE_TO_SERVER", properties: SELECTORS[protocol] });
-      this.#replies.set(protocol, template);
+    if (this.#replyTemplate === undefined || this.#protocol !== protocol) {
+      this.#replyTemplate = createTemplate({ cmd: "RESPONSE_TO_SERVER", properties: SELECTORS[protocol] });
+      this.#protocol = protocol;
     }
-    return template;
+    return this.#replyTemplate;
   }
 
-  #acknowledgement(cmd: Command, properties: HeaderProperties): FrameTemplate {
-    if (this.#template === undefined || this.#command !== cmd || this.#properties !== properties) {
-      this.#template = createTemplate({ cmd, properties });
-      this.#command = cmd;
+  #acknowledgement(command: DeliveryCommand, properties: HeaderProperties): FrameTemplate {
+    if (this.#template === undefined || this.#command !== command || this.#properties !== properties) {
+      this.#template = createTemplate({ cmd: `${command}_ACK`, properties });
+      this.#command = command;
       this.#properties = properties;
     }
     return this.#template;

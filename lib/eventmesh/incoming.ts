@@ -1,20 +1,17 @@
 import { ConnectionLostError, UnsupportedError } from "../errors.ts";
 import type { MessageData } from "../messaging/connection.ts";
-import type { MessageSource } from "../messaging/message.ts";
+import { DeliveredMessage } from "../messaging/message.ts";
 import type { Answerer } from "./answerer.ts";
 import { messageIdProperty } from "./outgoing.ts";
 import type { Session } from "./session.ts";
 import {
   type Command,
-  CORRELATION_ID,
   DELIVERY_COUNT,
-  type EventBody,
   type EventProtocol,
   eventProtocol,
   type EventReader,
   type Packet,
   type ReceivedEvent,
-  REPLY_TO,
 } from "./wire/mod.ts";
 
 /** `raw` of a message that came from EventMesh: the header of its frame. */
@@ -34,26 +31,33 @@ export interface EventMeshHeader {
 
 const encoder = new TextEncoder();
 
-/** A message as it came in a frame. Looked at at once: a body that is none is found before anybody waits for it. */
-export class IncomingMessage implements MessageSource {
-  readonly size: number;
-  protected readonly packet: Packet;
-  readonly #command: Command;
-  protected readonly protocol: EventProtocol;
+/**
+ * A message as it came in a frame, or a reply. Looked at at once: a body that is none is found before anybody waits for it.
+ * One class for both, and one object for all: it costs every message.
+ */
+export class IncomingMessage extends DeliveredMessage {
   readonly #event: ReceivedEvent;
+  readonly #session: Session | undefined;
+  readonly #answerer: Answerer | undefined;
+  #acknowledged = false;
 
   /**
+   * `session`: the one that delivered it, on which it is acknowledged, and nowhere else. A reply has none.
+   *
    * @throws {ProtocolError} the body is no message.
    * @throws {UnsupportedError} it is written in a protocol that is not known here.
    */
-  constructor(packet: Packet, command: Command, reader: EventReader) {
-    this.packet = packet;
-    this.#command = command;
-    this.protocol = protocolOf(packet);
-    this.#event = reader.read(this.protocol, packet);
-    this.size = packet.bodyLength;
+  constructor(packet: Packet, reader: EventReader, session?: Session, answerer?: Answerer) {
+    super();
+    this.#event = reader.read(protocolOf(packet), packet);
+    this.#session = session;
+    this.#answerer = answerer;
+    session?.deliveries.begun();
   }
 
+  get size(): number {
+    return this.#event.packet.bodyLength;
+  }
   get topic(): string {
     return this.#event.topic;
   }
@@ -65,94 +69,54 @@ export class IncomingMessage implements MessageSource {
   }
   /** Without a property that ties a reply to its request, nobody waits for one. */
   get wantsReply(): boolean {
-    return this.#command === "REQUEST_TO_CLIENT" &&
-      (this.#event.has(CORRELATION_ID) || this.#event.has(REPLY_TO));
+    return this.#event.tied && this.#event.packet.command === "REQUEST_TO_CLIENT";
   }
   get redelivered(): boolean {
-    return Number(this.packet.property(DELIVERY_COUNT) ?? 1) > 1;
+    return Number(this.#event.packet.property(DELIVERY_COUNT) ?? 1) > 1;
   }
   get raw(): EventMeshHeader {
-    const { code, description, seq, properties } = this.packet;
-    const { source, type, contentType } = this.#event;
-    return {
-      command: this.#command,
-      code,
-      description,
-      seq,
-      properties,
-      protocol: this.protocol,
-      source,
-      type,
-      contentType,
-    };
+    const { packet, protocol, source, type, contentType } = this.#event;
+    const { code, description, seq, properties } = packet;
+    // What is made into a message is of a command that brings one.
+    const command = packet.command!;
+    return { command, code, description, seq, properties, protocol, source, type, contentType };
   }
 
-  data(): Uint8Array {
+  protected override payload(): Uint8Array {
     const { data } = this.#event;
     return typeof data === "string" ? encoder.encode(data) : data;
   }
 
-  text(): string | undefined {
+  protected override payloadText(): string | undefined {
     const { data } = this.#event;
     return typeof data === "string" && isPlain(data) ? data : undefined;
   }
 
-  acknowledge(): boolean {
-    return true;
-  }
-
-  respond(_data: MessageData): void {
-    throw new TypeError("Cannot respond to a reply");
-  }
-
-  /** The body of a reply. */
-  protected reply(data: MessageData, answerer: Answerer): EventBody {
-    // The identity of the request is not that of its reply.
-    return answerer.prepare(this.protocol, this.#event, this.#event.reply(data, messageIdProperty));
-  }
-}
-
-/** A message that a session delivered: acknowledged there, and nowhere else. */
-export class PushedMessage extends IncomingMessage {
-  readonly #ack: Command;
-  readonly #session: Session;
-  readonly #answerer: Answerer;
-  #acknowledged = false;
-
-  constructor(
-    packet: Packet,
-    command: Command,
-    reader: EventReader,
-    ack: Command,
-    session: Session,
-    answerer: Answerer,
-  ) {
-    super(packet, command, reader);
-    this.#ack = ack;
-    this.#session = session;
-    this.#answerer = answerer;
-    session.deliveries.begun();
-  }
-
   override acknowledge(): boolean {
-    if (!this.#session.alive) return false;
-    if (!this.#acknowledged) this.#answerer.acknowledge(this.packet, this.#ack, this.#session);
+    const session = this.#session;
+    if (session === undefined) return true;
+    if (!session.alive) return false;
+    if (!this.#acknowledged) this.#answerer!.acknowledge(this.#event.packet, session);
     this.#acknowledged = true;
     return true;
   }
 
-  override respond(data: MessageData): void {
-    const body = this.reply(data, this.#answerer);
+  protected override answer(data: MessageData): void {
+    const event = this.#event;
+    const answerer = this.#answerer;
+    if (answerer === undefined) throw new TypeError("Cannot respond to a reply");
+    // The identity of the request is not that of its reply.
+    const body = answerer.prepare(event, event.reply(data, messageIdProperty));
     if (!this.acknowledge()) {
       const message =
         `Cannot respond to a message of "${this.topic}": the connection that delivered it is gone`;
       throw new ConnectionLostError(message, { outcome: "not-sent" });
     }
-    this.#answerer.reply(this.protocol, body, this.#session);
+    answerer.reply(event, body, this.#session!);
   }
 
-  settled(): void {
-    this.#session.deliveries.done();
+  protected override fated(): void {
+    this.#session?.deliveries.done();
   }
 }
 

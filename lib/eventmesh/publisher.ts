@@ -10,7 +10,7 @@ import type {
   PublishOptions,
   RequestOptions,
 } from "../messaging/connection.ts";
-import { DeliveredMessage, type Message } from "../messaging/message.ts";
+import type { Message } from "../messaging/message.ts";
 import { Answerer } from "./answerer.ts";
 import { Confirmations } from "./confirmation.ts";
 import { explain, type Refusal, refusalOf, unreadable } from "./failure.ts";
@@ -206,8 +206,7 @@ export class Publisher {
   readonly #refusal = (action: string, outcome: SendOutcome): unknown =>
     this.#lifecycle.refusal(action, outcome);
 
-  readonly #replyOf = (packet: Packet): Message =>
-    new DeliveredMessage(new IncomingMessage(packet, "RESPONSE_TO_CLIENT", this.#reader), ignored);
+  readonly #replyOf = (packet: Packet): Message => new IncomingMessage(packet, this.#reader);
 
   #handler(): LinkHandler {
     const each = (act: (exchange: AnyExchange) => void): void => this.#exchanges.forEach(act);
@@ -258,7 +257,7 @@ export class Publisher {
         settle(this.#publishes, packet, () => undefined, this.#judges.get(session)?.seqOf(packet) ?? NaN);
         break;
       case "RESPONSE_TO_CLIENT":
-        this.#answerer.acknowledge(packet, "RESPONSE_TO_CLIENT_ACK", session);
+        this.#answerer.acknowledge(packet, session);
         settle(this.#requests, packet, this.#replyOf);
         break;
       case "RECOMMEND_RESPONSE":
@@ -270,9 +269,6 @@ export class Publisher {
     }
   }
 }
-
-/** What becomes of a reply concerns nobody. */
-const ignored = (): void => {};
 
 /** Milliseconds that a server may be early, as it is told whole ones. */
 const ttlRounding = 2;

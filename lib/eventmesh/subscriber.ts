@@ -7,12 +7,11 @@ import {
 } from "../messaging/subscription.ts";
 import { Answerer } from "./answerer.ts";
 import { explain, refusalOf } from "./failure.ts";
-import { PushedMessage } from "./incoming.ts";
+import { IncomingMessage } from "./incoming.ts";
 import { Link, type LinkHandler } from "./link.ts";
 import type { Route } from "./route.ts";
 import type { Session, SessionContext } from "./session.ts";
 import {
-  type Command,
   encodeSubscription,
   EventReader,
   type Packet,
@@ -30,13 +29,6 @@ export interface SubscriberOptions {
   readonly group: string;
   readonly buffer: DeliveryBuffer;
 }
-
-/** The acknowledgement of each kind of push. */
-const acks: Readonly<Partial<Record<Command, Command>>> = {
-  REQUEST_TO_CLIENT: "REQUEST_TO_CLIENT_ACK",
-  ASYNC_MESSAGE_TO_CLIENT: "ASYNC_MESSAGE_TO_CLIENT_ACK",
-  BROADCAST_MESSAGE_TO_CLIENT: "BROADCAST_MESSAGE_TO_CLIENT_ACK",
-};
 
 /**
  * The receiving side of one subscription, on a link of its own: ending it is that link's goodbye, and slow handlers of
@@ -146,8 +138,9 @@ export class Subscriber implements SubscriptionPeer {
 
   #packet(packet: Packet, session: Session): void {
     const { command, code } = packet;
-    const ack = command === undefined ? undefined : acks[command];
-    if (ack === undefined) {
+    const pushed = command === "REQUEST_TO_CLIENT" || command === "ASYNC_MESSAGE_TO_CLIENT" ||
+      command === "BROADCAST_MESSAGE_TO_CLIENT";
+    if (!pushed) {
       // A reply of ours that did not get through: nothing else tells of it.
       if (command === "RESPONSE_TO_SERVER" && code !== 0) {
         this.lifecycle.fault(
@@ -161,12 +154,10 @@ export class Subscriber implements SubscriptionPeer {
       if (code !== 0) {
         throw explain(refusalOf(packet), `read a message of "${this.#options.topics.join(", ")}"`);
       }
-      this.subscription.deliver(
-        new PushedMessage(packet, command!, this.#reader, ack, session, this.#answerer),
-      );
+      this.subscription.deliver(new IncomingMessage(packet, this.#reader, session, this.#answerer));
     } catch (error) {
       // There is no message in it: delivered again, it would be none either.
-      this.#answerer.acknowledge(packet, ack, session);
+      this.#answerer.acknowledge(packet, session);
       this.lifecycle.fault(error);
     }
   }

@@ -3,7 +3,7 @@ import { type Deferred, deferred, isThenable } from "../lifecycle/deferred.ts";
 import type { HandlerContext, MessageHandler, OverflowPolicy } from "./connection.ts";
 import { MessageIterator } from "./iterator.ts";
 import { MessageList } from "./list.ts";
-import { DeliveredMessage, type Message, type MessageFate, type MessageSource } from "./message.ts";
+import type { DeliveredMessage, Message, MessageFate, MessageOwner } from "./message.ts";
 
 /** What a {@linkcode Delivery} is made of. */
 export interface DeliveryOptions {
@@ -42,12 +42,10 @@ export interface DeliveryCounts {
  * Brings messages from a protocol to the one consumer of a subscription: a bounded buffer, an iterator or handlers, and
  * the fate of each message.
  */
-export class Delivery {
+export class Delivery implements MessageOwner {
   readonly counts: DeliveryCounts = { received: 0, acked: 0, returned: 0, dropped: 0 };
   readonly #options: DeliveryOptions;
-  #buffer: DeliveredMessage[] = [];
-  /** Index of the oldest message in the buffer: taking from the front costs nothing. */
-  #first = 0;
+  readonly #buffer: MessageList = new MessageList();
   #bytes = 0;
   #paused = false;
   #open = true;
@@ -69,22 +67,23 @@ export class Delivery {
 
   /** Messages that wait. */
   get waiting(): number {
-    return this.#buffer.length - this.#first;
+    return this.#buffer.length;
   }
 
   /** Takes a message from the protocol. */
-  push(source: MessageSource): void {
-    const message = new DeliveredMessage(source, this.#onFate, this.#options.refusal);
+  push(message: DeliveredMessage): void {
+    const { size } = message;
+    message.owner = this;
     this.counts.received++;
     if (!this.#open) {
       message.settle(this.#options.unacked);
       return;
     }
     const full = this.waiting >= this.#options.capacity ||
-      this.#bytes + source.size > this.#options.capacityBytes;
+      this.#bytes + size > this.#options.capacityBytes;
     if (full && !this.#makeRoom(message)) return;
-    this.#buffer.push(message);
-    this.#bytes += source.size;
+    this.#buffer.add(message);
+    this.#bytes += size;
     this.#schedule();
   }
 
@@ -160,7 +159,7 @@ export class Delivery {
       case "drop-oldest":
         while (
           this.waiting >= this.#options.capacity ||
-          this.#bytes + message.source.size > this.#options.capacityBytes
+          this.#bytes + message.size > this.#options.capacityBytes
         ) {
           const oldest = this.#shift();
           if (oldest === undefined) break;
@@ -172,7 +171,7 @@ export class Delivery {
         return false;
       case "fail": {
         message.settle(this.#options.unacked);
-        this.#options.onOverflow(this.#overflowError(message.source.size));
+        this.#options.onOverflow(this.#overflowError(message.size));
         return false;
       }
     }
@@ -190,23 +189,14 @@ export class Delivery {
 
   /** The peer is told that it is done with: sent again, it would only be dropped again. */
   #drop(message: DeliveredMessage): void {
-    message.source.acknowledge();
+    message.acknowledge();
     message.settle("dropped");
     this.#options.onDropped(1);
   }
 
   #shift(): DeliveredMessage | undefined {
-    const message = this.#buffer[this.#first];
-    if (message === undefined) return undefined;
-    this.#first++;
-    this.#bytes -= message.source.size;
-    if (this.#first === this.#buffer.length) {
-      this.#buffer = [];
-      this.#first = 0;
-    } else if (this.#first >= 1_024 && this.#first * 2 >= this.#buffer.length) {
-      this.#buffer = this.#buffer.slice(this.#first);
-      this.#first = 0;
-    }
+    const message = this.#buffer.shift();
+    if (message !== undefined) this.#bytes -= message.size;
     return message;
   }
 
@@ -244,13 +234,15 @@ export class Delivery {
     this.#regulate();
     if (this.#scheduled || (this.#iterator === undefined && this.#handlers === undefined)) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      this.#iterator?.wake();
-      if (this.#handlers !== undefined) this.#startHandlers(this.#handlers);
-      this.#checkFinished();
-    });
+    queueMicrotask(this.#handOut);
   }
+
+  readonly #handOut = (): void => {
+    this.#scheduled = false;
+    this.#iterator?.wake();
+    if (this.#handlers !== undefined) this.#startHandlers(this.#handlers);
+    this.#checkFinished();
+  };
 
   #startHandlers(handlers: Handlers): void {
     let atOnce = 0;
@@ -307,10 +299,14 @@ export class Delivery {
     this.#options.onFault(error);
   }
 
-  readonly #onFate = (message: DeliveredMessage, fate: MessageFate): void => {
+  fated(message: DeliveredMessage, fate: MessageFate): void {
     this.counts[fate === "returned" ? this.#options.unacked : fate]++;
     if (this.#out.remove(message)) this.#checkFinished();
-  };
+  }
+
+  refusal(action: string): ClosedError | undefined {
+    return this.#options.refusal?.(action);
+  }
 
   #isFinished(): boolean {
     if (this.#ended) return true;

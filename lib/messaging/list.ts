@@ -4,6 +4,11 @@ import type { DeliveredMessage } from "./message.ts";
 export class MessageList {
   #first: DeliveredMessage | undefined = undefined;
   #last: DeliveredMessage | undefined = undefined;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
 
   get first(): DeliveredMessage | undefined {
     return this.#first;
@@ -14,6 +19,14 @@ export class MessageList {
     if (this.#last === undefined) this.#first = message;
     else this.#last.next = message;
     this.#last = message;
+    this.#length++;
+  }
+
+  /** Takes out the first. */
+  shift(): DeliveredMessage | undefined {
+    const message = this.#first;
+    if (message !== undefined) this.remove(message);
+    return message;
   }
 
   /** Takes a message out; false when it is not in the list. */
@@ -25,6 +38,7 @@ export class MessageList {
     if (next === undefined) this.#last = previous;
     else next.previous = previous;
     message.previous = message.next = undefined;
+    this.#length--;
     return true;
   }
 }

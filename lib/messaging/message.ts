@@ -47,80 +47,61 @@ export interface Message {
   respond(data: MessageData, options?: AbortOptions): Promise<void>;
 }
 
-/** What a protocol brings for one delivered message. */
-export interface MessageSource {
-  readonly topic: string;
-  readonly id: string;
-  readonly properties: Readonly<Record<string, string>>;
-  readonly wantsReply: boolean;
-  readonly redelivered: boolean;
-  readonly raw: unknown;
-  /** Bytes it takes in a buffer. */
-  readonly size: number;
-  /** Decodes the payload; called once, when it is asked for. */
-  data(): Uint8Array;
-  /** The payload as text, where it came as text: what its bytes say, without the way over them. */
-  text?(): string | undefined;
-  /** Sends the acknowledgement; false when the connection that delivered the message is gone. */
-  acknowledge(): boolean;
-  /** Acknowledges and sends the reply. A promise: it waits for room, and rejects as `respond` of a message does. */
-  respond(data: MessageData, signal?: AbortSignal): void | Promise<void>;
-  /** Told once what became of the message. */
-  settled?(fate: MessageFate): void;
-}
-
 /** What became of a delivered message; each message ends as one of them. */
 export type MessageFate = "acked" | "returned" | "dropped";
 
 const decoder = new TextDecoder();
 
-/** A message on its way through a subscription. */
-export class DeliveredMessage implements Message {
-  readonly source: MessageSource;
-  readonly #onFate: (message: DeliveredMessage, fate: MessageFate) => void;
-  readonly #refusal: (action: string) => ClosedError | undefined;
-  #data: Uint8Array | undefined = undefined;
-  #fate: MessageFate | undefined = undefined;
-  #responded = false;
+/** Whoever handed a message out. */
+export interface MessageOwner {
+  /** Told once what became of the message. */
+  fated(message: DeliveredMessage, fate: MessageFate): void;
+  /** The error of what its end refuses; undefined while it does not end. */
+  refusal(action: string): ClosedError | undefined;
+}
+
+/** A message on its way through a subscription, or a reply. Protocols tell what is in it, and how it is answered. */
+export abstract class DeliveredMessage implements Message {
+  abstract readonly topic: string;
+  abstract readonly id: string;
+  abstract readonly properties: Readonly<Record<string, string>>;
+  abstract readonly wantsReply: boolean;
+  abstract readonly redelivered: boolean;
+  abstract readonly raw: unknown;
+  /** Bytes it takes in a buffer. */
+  abstract readonly size: number;
+  /** Nobody waits for what becomes of a reply. */
+  owner: MessageOwner | undefined = undefined;
   /** Its neighbours in a {@linkcode MessageList}. */
   previous: DeliveredMessage | undefined = undefined;
   next: DeliveredMessage | undefined = undefined;
+  #data: Uint8Array | undefined = undefined;
+  #fate: MessageFate | undefined = undefined;
+  #responded = false;
 
-  /** `refusal` makes the error of a subscription that ends; undefined while it does not. */
-  constructor(
-    source: MessageSource,
-    onFate: (message: DeliveredMessage, fate: MessageFate) => void,
-    refusal: (action: string) => ClosedError | undefined = noRefusal,
-  ) {
-    this.source = source;
-    this.#onFate = onFate;
-    this.#refusal = refusal;
+  /** Decodes the payload; called once, when it is asked for. */
+  protected abstract payload(): Uint8Array;
+
+  /** The payload as text, where it came as text: what its bytes say, without the way over them. */
+  protected payloadText(): string | undefined {
+    return undefined;
   }
 
-  get topic(): string {
-    return this.source.topic;
-  }
-  get id(): string {
-    return this.source.id;
-  }
-  get properties(): Readonly<Record<string, string>> {
-    return this.source.properties;
-  }
-  get wantsReply(): boolean {
-    return this.source.wantsReply;
-  }
-  get redelivered(): boolean {
-    return this.source.redelivered;
-  }
-  get raw(): unknown {
-    return this.source.raw;
-  }
+  /** Sends the acknowledgement; false when the connection that delivered the message is gone. */
+  abstract acknowledge(): boolean;
+
+  /** Acknowledges and sends the reply. A promise: it waits for room, and rejects as `respond` does. */
+  protected abstract answer(data: MessageData, signal?: AbortSignal): void | Promise<void>;
+
+  /** Told once what became of the message. */
+  protected fated(_fate: MessageFate): void {}
+
   get data(): Uint8Array {
-    return this.#data ??= this.source.data();
+    return this.#data ??= this.payload();
   }
 
   text(): string {
-    const text = this.#data === undefined ? this.source.text?.() : undefined;
+    const text = this.#data === undefined ? this.payloadText() : undefined;
     return text ?? decoder.decode(this.data);
   }
 
@@ -133,7 +114,7 @@ export class DeliveredMessage implements Message {
 
   ack(): void {
     if (this.#fate !== undefined) return;
-    this.settle(this.source.acknowledge() ? "acked" : "returned");
+    this.settle(this.acknowledge() ? "acked" : "returned");
   }
 
   async respond(data: MessageData, options: AbortOptions = {}): Promise<void> {
@@ -157,11 +138,11 @@ export class DeliveredMessage implements Message {
     if (this.#fate === "returned" || this.#fate === "dropped") {
       const action = `respond to a message of "${this.topic}"`;
       const message = `Cannot ${action}: its delivery has ended`;
-      throw this.#refusal(action) ?? new ClosedError(message, { state: "closed" });
+      throw this.owner?.refusal(action) ?? new ClosedError(message, { state: "closed" });
     }
     this.#responded = true;
     try {
-      const sent = this.source.respond(data, signal);
+      const sent = this.answer(data, signal);
       if (sent !== undefined) return this.#sent(sent);
     } catch (error) {
       this.#responded = false;
@@ -185,8 +166,8 @@ export class DeliveredMessage implements Message {
   settle(fate: MessageFate): void {
     if (this.#fate !== undefined) return;
     this.#fate = fate;
-    this.source.settled?.(fate);
-    this.#onFate(this, fate);
+    this.fated(fate);
+    this.owner?.fated(this, fate);
   }
 
   /** It has got its reply. */
@@ -199,8 +180,6 @@ export class DeliveredMessage implements Message {
     return this.#fate !== undefined;
   }
 }
-
-const noRefusal = (): undefined => undefined;
 
 function checked(schema: StandardSchemaV1, value: unknown, topic: string): unknown {
   const result = schema["~standard"].validate(value);

@@ -11,7 +11,7 @@ import type {
   Subscription,
 } from "./connection.ts";
 import { Delivery } from "./delivery.ts";
-import type { Message, MessageSource } from "./message.ts";
+import type { DeliveredMessage, Message } from "./message.ts";
 
 /** What a protocol brings for one subscription. */
 export interface SubscriptionPeer {
@@ -128,8 +128,8 @@ export class MessageSubscription extends LivingEndpoint implements Subscription 
   }
 
   /** Takes a message from the protocol. */
-  deliver(source: MessageSource): void {
-    this.#delivery.push(source);
+  deliver(message: DeliveredMessage): void {
+    this.#delivery.push(message);
   }
 
   async consume(handler: MessageHandler, options: ConsumeOptions = {}): Promise<Farewell> {

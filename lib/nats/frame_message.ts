@@ -1,13 +1,13 @@
 import { type Msg, MsgImpl } from "@nats-io/nats-core/internal";
 import type { MessageData } from "../messaging/connection.ts";
-import type { MessageSource } from "../messaging/message.ts";
+import { DeliveredMessage } from "../messaging/message.ts";
 import { messageId } from "./headers.ts";
 import { none, propertiesOf, type Receiver, refuse } from "./message.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Frame } from "./scanner.ts";
 
 /** A message as it is in the stream. Nothing is decoded before it is asked for, the official client's message neither. */
-export class FrameMessage implements MessageSource, Frame {
+export class FrameMessage extends DeliveredMessage implements Frame {
   readonly redelivered = false;
   readonly bytes: Uint8Array;
   readonly sid: number;
@@ -23,6 +23,7 @@ export class FrameMessage implements MessageSource, Frame {
   #properties: Readonly<Record<string, string>> | undefined = undefined;
 
   constructor(frame: Frame, receiver: Receiver) {
+    super();
     this.bytes = frame.bytes;
     this.sid = frame.sid;
     this.subjectStart = frame.subjectStart;
@@ -62,15 +63,15 @@ export class FrameMessage implements MessageSource, Frame {
       this.bodyStart;
   }
 
-  data(): Uint8Array {
+  protected override payload(): Uint8Array {
     return this.bytes.subarray(this.bodyStart + Math.max(0, this.headers), this.bodyEnd);
   }
 
-  acknowledge(): boolean {
+  override acknowledge(): boolean {
     return true;
   }
 
-  respond(data: MessageData, signal?: AbortSignal): void | Promise<void> {
+  protected override answer(data: MessageData, signal?: AbortSignal): void | Promise<void> {
     return this.#receiver.respond(this, data, signal);
   }
 }

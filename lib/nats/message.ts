@@ -1,7 +1,7 @@
 import type { Msg } from "@nats-io/nats-core/internal";
 import { ProtocolError } from "../errors.ts";
 import type { MessageData } from "../messaging/connection.ts";
-import type { MessageSource } from "../messaging/message.ts";
+import { DeliveredMessage } from "../messaging/message.ts";
 import type { FrameMessage } from "./frame_message.ts";
 import { messageId } from "./headers.ts";
 import type { Protocol } from "./protocol.ts";
@@ -24,7 +24,7 @@ export interface Receiver {
 export type Incoming = IncomingMessage | FrameMessage;
 
 /** A message that came through the official client. */
-export class IncomingMessage implements MessageSource {
+export class IncomingMessage extends DeliveredMessage {
   /** The message of the official client. */
   readonly raw: Msg;
   readonly redelivered = false;
@@ -32,6 +32,7 @@ export class IncomingMessage implements MessageSource {
   #properties: Readonly<Record<string, string>> | undefined = undefined;
 
   constructor(message: Msg, receiver: Receiver) {
+    super();
     this.raw = message;
     this.#receiver = receiver;
   }
@@ -57,16 +58,16 @@ export class IncomingMessage implements MessageSource {
     return (this.raw as Msg & Sized).size();
   }
 
-  data(): Uint8Array {
+  protected override payload(): Uint8Array {
     return this.raw.data;
   }
 
   /** Core NATS knows no acknowledgement: there is nothing to send. */
-  acknowledge(): boolean {
+  override acknowledge(): boolean {
     return true;
   }
 
-  respond(data: MessageData, signal?: AbortSignal): void | Promise<void> {
+  protected override answer(data: MessageData, signal?: AbortSignal): void | Promise<void> {
     return this.#receiver.respond(this, data, signal);
   }
 }

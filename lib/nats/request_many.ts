@@ -105,7 +105,7 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
 
   reply(message: DeliveredMessage): void {
     if (this.#ended) return;
-    const { size } = message.source;
+    const { size } = message;
     // One that is larger than all the room has it for itself.
     const room = this.#held.length < capacity && this.#heldBytes + size <= capacityBytes;
     if (!room && this.#held.length > 0) return this.fail(this.#overflow());
@@ -151,7 +151,7 @@ class Replies implements AsyncIterableIterator<Message>, Gatherer {
     this.#waiting = undefined;
     const error = this.#error;
     if (message !== undefined) {
-      this.#heldBytes -= message.source.size;
+      this.#heldBytes -= message.size;
       return waiting.resolve({ done: false, value: message });
     }
     this.#error = undefined;

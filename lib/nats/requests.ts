@@ -5,7 +5,7 @@ import { ConnectionLostError, PeerError, type SendOutcome } from "../errors.ts";
 import { Exchange } from "../flow/exchange.ts";
 import { type Deferred, deferred } from "../lifecycle/deferred.ts";
 import type { TimerWheel } from "../lifecycle/wheel.ts";
-import { DeliveredMessage, type Message } from "../messaging/message.ts";
+import type { DeliveredMessage, Message } from "../messaging/message.ts";
 import { denialOf, noResponders } from "./failure.ts";
 import { FrameMessage, officialMessage } from "./frame_message.ts";
 import type { Interest } from "./interests.ts";
@@ -155,7 +155,7 @@ export class Requests implements Receiver {
   #take(frame: Frame): void {
     const seq = frame.headers === -1 ? numberBehind(frame, this.#prefix) : -1;
     if (seq === -1) return this.#receive(officialMessage(frame, this.protocol));
-    this.exchange.settle(seq, new DeliveredMessage(new FrameMessage(frame, this), ignore, none));
+    this.exchange.settle(seq, new FrameMessage(frame, this));
   }
 
   #receive(message: Msg): void {
@@ -181,7 +181,7 @@ export class Requests implements Receiver {
   }
 
   #messageOf(message: Msg): DeliveredMessage {
-    return new DeliveredMessage(new IncomingMessage(message, this), ignore, none);
+    return new IncomingMessage(message, this);
   }
 
   /** A reply that may be a refusal: whoever asked knows. */
@@ -279,10 +279,6 @@ const judged = "s";
 function seqOf(token: string): number {
   return Number(token.startsWith(judged) ? token.slice(judged.length) : token);
 }
-
-/** Nobody counts what becomes of a reply, and no subscription ends it. */
-function ignore(): void {}
-function none(): undefined {}
 
 function nobodyAnswers(topic: string): PeerError {
   return new PeerError(`Cannot request an answer of "${topic}": nobody is subscribed there`, {

@@ -7,7 +7,7 @@ import {
   type Packet,
   SELECTORS,
 } from "../../lib/eventmesh/wire/mod.ts";
-import { DeliveredMessage } from "../../lib/messaging/message.ts";
+import type { DeliveredMessage } from "../../lib/messaging/message.ts";
 
 const reader = new EventReader();
 
@@ -22,10 +22,7 @@ function message(text: string): DeliveredMessage {
   writer.frame(header, JSON.stringify({ topic: "T", properties: {}, headers: {}, body: text }));
   const packets: Packet[] = [];
   new FrameDecoder().push(writer.take(), (packet) => packets.push(packet));
-  return new DeliveredMessage(
-    new IncomingMessage(packets[0]!, "ASYNC_MESSAGE_TO_CLIENT", reader),
-    () => {},
-  );
+  return new IncomingMessage(packets[0]!, reader);
 }
 
 it.each(["", "plain", "grün 🎉", "\ufeffmarked", "lone \ud800 half", "\udc00", 'q"\\\n'])(

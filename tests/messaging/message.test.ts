@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { ClosedError, ConnectionLostError } from "../../lib/errors.ts";
-import { DeliveredMessage, type MessageFate } from "../../lib/messaging/message.ts";
+import type { MessageFate } from "../../lib/messaging/message.ts";
 import type { StandardResult, StandardSchemaV1 } from "../../lib/messaging/mod.ts";
 import { type Parcel, parcel, type ParcelOptions } from "./parcels.ts";
 
 describe("DeliveredMessage: contents", () => {
   it("shows what the protocol brought", () => {
-    const source = { ...parcel("7"), raw: { header: 1 }, redelivered: true };
-    const message = new DeliveredMessage(source, () => {});
+    const raw = { header: 1 };
+    const message = parcel("7", { raw, redelivered: true });
     expect([message.topic, message.id, message.redelivered, message.wantsReply]).toEqual([
       "orders",
       "7",
@@ -15,13 +15,12 @@ describe("DeliveredMessage: contents", () => {
       false,
     ]);
     expect(message.properties).toEqual({ key: "7" });
-    expect(message.raw).toBe(source.raw);
+    expect(message.raw).toBe(raw);
   });
 
   it("decodes the payload when it is asked for, once", () => {
     let decoded = 0;
-    const source: Parcel = { ...parcel("7"), data: () => (decoded++, Uint8Array.of(0x68, 0x69)) };
-    const message = new DeliveredMessage(source, () => {});
+    const message = parcel("7", { payload: () => (decoded++, Uint8Array.of(0x68, 0x69)) });
     expect(decoded).toBe(0);
     expect(message.text()).toBe("hi");
     expect(message.data).toBe(message.data);
@@ -30,7 +29,7 @@ describe("DeliveredMessage: contents", () => {
 
   it("shows text as UTF-8, broken bytes as replacement characters", () => {
     expect(receive({ text: "grün 🎉" }).message.text()).toBe("grün 🎉");
-    const broken = new DeliveredMessage({ ...parcel("7"), data: () => Uint8Array.of(0x61, 0xff) }, () => {});
+    const broken = parcel("7", { payload: () => Uint8Array.of(0x61, 0xff) });
     expect(broken.text()).toBe("a\ufffd");
   });
 
@@ -62,63 +61,63 @@ describe("DeliveredMessage: contents", () => {
 
 describe("DeliveredMessage: ack", () => {
   it("tells the peer once", () => {
-    const { message, source, fates } = receive();
+    const { message, fates } = receive();
     message.ack();
     message.ack();
-    expect([source.acks, fates, source.fates]).toEqual([1, ["acked"], ["acked"]]);
+    expect([message.acks, fates, message.fates]).toEqual([1, ["acked"], ["acked"]]);
     expect(message.settled).toBe(true);
   });
 
   it("is not sent when the connection that delivered it is gone: the message is returned", () => {
-    const { message, source, fates } = receive({ gone: true });
+    const { message, fates } = receive({ gone: true });
     message.ack();
-    expect([source.acks, fates]).toEqual([0, ["returned"]]);
+    expect([message.acks, fates]).toEqual([0, ["returned"]]);
   });
 
   it.each(["returned", "dropped"] as const)("does nothing for a message that was %s", (fate) => {
-    const { message, source, fates } = receive();
+    const { message, fates } = receive();
     message.settle(fate);
     message.ack();
     message.settle("acked");
-    expect([source.acks, fates, source.fates]).toEqual([0, [fate], [fate]]);
+    expect([message.acks, fates, message.fates]).toEqual([0, [fate], [fate]]);
   });
 });
 
 describe("DeliveredMessage: respond", () => {
   it("sends the reply, which acknowledges", async () => {
-    const { message, source, fates } = receive({ wantsReply: true });
+    const { message, fates } = receive({ wantsReply: true });
     await message.respond("yes");
-    expect([source.replies, fates, message.responded]).toEqual([["yes"], ["acked"], true]);
+    expect([message.replies, fates, message.responded]).toEqual([["yes"], ["acked"], true]);
     message.ack();
-    expect(source.acks).toBe(0);
+    expect(message.acks).toBe(0);
   });
 
   it("still replies to a message that was acknowledged before", async () => {
-    const { message, source, fates } = receive({ wantsReply: true });
+    const { message, fates } = receive({ wantsReply: true });
     message.ack();
     await message.respond(Uint8Array.of(1));
-    expect([source.acks, source.replies.length, fates]).toEqual([1, 1, ["acked"]]);
+    expect([message.acks, message.replies.length, fates]).toEqual([1, 1, ["acked"]]);
   });
 
   it.each([new Error("stop"), "stop", null, 0])(
     "rejects with the reason %s of an aborted signal, and sends nothing",
     async (reason) => {
-      const { message, source, fates } = receive({ wantsReply: true });
+      const { message, fates } = receive({ wantsReply: true });
       expect(await rejection(message.respond("yes", { signal: AbortSignal.abort(reason) }))).toBe(reason);
-      expect([source.replies, fates]).toEqual([[], []]);
+      expect([message.replies, fates]).toEqual([[], []]);
     },
   );
 
   it("rejects with a TypeError when nobody waits for a reply, for a second one, and for what is no data", async () => {
     const plain = receive();
     expect(await rejection(plain.message.respond("yes"))).toBeInstanceOf(TypeError);
-    const { message, source } = receive({ wantsReply: true });
+    const { message } = receive({ wantsReply: true });
     for (const data of [undefined, null, 5, {}, [1]]) {
       expect(await rejection(message.respond(data as never))).toBeInstanceOf(TypeError);
     }
     await message.respond("once");
     expect(await rejection(message.respond("twice"))).toBeInstanceOf(TypeError);
-    expect([source.replies, plain.source.replies]).toEqual([["once"], []]);
+    expect([message.replies, plain.message.replies]).toEqual([["once"], []]);
   });
 
   it("rejects with what the protocol says when the connection is gone, and may be tried again", async () => {
@@ -132,20 +131,20 @@ describe("DeliveredMessage: respond", () => {
   it.each(["returned", "dropped"] as const)(
     "rejects with a ClosedError for a message that was %s, and sends nothing",
     async (fate) => {
-      const { message, source } = receive({ wantsReply: true });
+      const { message } = receive({ wantsReply: true });
       message.settle(fate);
       expect(await rejection(message.respond("late"))).toBeInstanceOf(ClosedError);
-      expect(source.replies).toEqual([]);
+      expect(message.replies).toEqual([]);
     },
   );
 });
 
-function receive(
-  options?: ParcelOptions,
-): { message: DeliveredMessage; source: Parcel; fates: MessageFate[] } {
-  const source = parcel("7", options);
+/** A message that was handed out, and what its owner was told of it. */
+function receive(options?: ParcelOptions): { message: Parcel; fates: MessageFate[] } {
+  const message = parcel("7", options);
   const fates: MessageFate[] = [];
-  return { message: new DeliveredMessage(source, (_, fate) => fates.push(fate)), source, fates };
+  message.owner = { fated: (_, fate) => void fates.push(fate), refusal: () => undefined };
+  return { message, fates };
 }
 
 function schema<T>(

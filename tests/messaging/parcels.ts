@@ -1,11 +1,4 @@
-import type { MessageFate, MessageSource } from "../../lib/messaging/message.ts";
-
-/** A message as a protocol brings it, with a book of what was done to it. */
-export interface Parcel extends MessageSource {
-  readonly acks: number;
-  readonly replies: readonly (string | Uint8Array)[];
-  readonly fates: readonly MessageFate[];
-}
+import { DeliveredMessage, type MessageFate } from "../../lib/messaging/message.ts";
 
 export interface ParcelOptions {
   readonly size?: number;
@@ -13,40 +6,63 @@ export interface ParcelOptions {
   /** The connection that delivered it is gone. */
   readonly gone?: boolean;
   readonly text?: string;
+  /** The payload, in place of the text. */
+  readonly payload?: () => Uint8Array;
+  readonly raw?: unknown;
+  readonly redelivered?: boolean;
   /** Thrown by `respond`. */
   readonly refuse?: unknown;
 }
 
+/** A message as a protocol brings it, with a book of what was done to it. */
+export class Parcel extends DeliveredMessage {
+  readonly topic = "orders";
+  readonly id: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly wantsReply: boolean;
+  readonly redelivered: boolean;
+  readonly raw: unknown;
+  readonly size: number;
+  acks = 0;
+  readonly replies: (string | Uint8Array)[] = [];
+  readonly fates: MessageFate[] = [];
+  readonly #options: ParcelOptions;
+
+  constructor(id: string, options: ParcelOptions) {
+    super();
+    this.#options = options;
+    this.id = id;
+    this.properties = { key: id };
+    this.wantsReply = options.wantsReply ?? false;
+    this.redelivered = options.redelivered ?? false;
+    this.raw = options.raw;
+    this.size = options.size ?? 1;
+  }
+
+  protected override payload(): Uint8Array {
+    const { payload, text = this.id } = this.#options;
+    return payload?.() ?? new TextEncoder().encode(text);
+  }
+
+  override acknowledge(): boolean {
+    if (this.#options.gone === true) return false;
+    this.acks++;
+    return true;
+  }
+
+  protected override answer(data: string | Uint8Array): void {
+    if ("refuse" in this.#options) throw this.#options.refuse;
+    this.replies.push(data);
+  }
+
+  protected override fated(fate: MessageFate): void {
+    this.fates.push(fate);
+  }
+}
+
 /** Makes a message for a test. */
 export function parcel(id: string, options: ParcelOptions = {}): Parcel {
-  const replies: (string | Uint8Array)[] = [];
-  const fates: MessageFate[] = [];
-  let acks = 0;
-  return {
-    topic: "orders",
-    id,
-    properties: { key: id },
-    wantsReply: options.wantsReply ?? false,
-    redelivered: false,
-    raw: undefined,
-    size: options.size ?? 1,
-    replies,
-    fates,
-    get acks() {
-      return acks;
-    },
-    data: () => new TextEncoder().encode(options.text ?? id),
-    acknowledge() {
-      if (options.gone === true) return false;
-      acks++;
-      return true;
-    },
-    respond(data) {
-      if ("refuse" in options) throw options.refuse;
-      replies.push(data);
-    },
-    settled: (fate) => void fates.push(fate),
-  };
+  return new Parcel(id, options);
 }
 
 /** Makes messages with the numbers from `first` on. */

@@ -364,14 +364,14 @@ export default [
   {
     name: "I7: a message is acknowledged on a session that did not deliver it",
     file: "lib/eventmesh/incoming.ts",
-    find: "    if (!this.#session.alive) return false;\n",
+    find: "    if (!session.alive) return false;\n",
     put: "",
     tests: reconnect,
   },
   {
     name: "I8: a delivery that has its fate keeps its session from being left",
     file: "lib/eventmesh/incoming.ts",
-    find: "    this.#session.deliveries.done();\n",
+    find: "    this.#session?.deliveries.done();\n",
     put: "",
     tests: [...redirect, ...goodbye],
   },
@@ -385,7 +385,7 @@ export default [
   {
     name: "I13: a push that holds no message ends the subscription",
     file: "lib/eventmesh/subscriber.ts",
-    find: "      this.#answerer.acknowledge(packet, ack, session);\n      this.lifecycle.fault(error);",
+    find: "      this.#answerer.acknowledge(packet, session);\n      this.lifecycle.fault(error);",
     put: "      throw error;",
     tests: subscribe,
   },
@@ -427,7 +427,7 @@ export default [
   {
     name: "a reply is not acknowledged",
     file: "lib/eventmesh/publisher.ts",
-    find: `        this.#answerer.acknowledge(packet, "RESPONSE_TO_CLIENT_ACK", session);\n`,
+    find: `        this.#answerer.acknowledge(packet, session);\n`,
     put: "",
     tests: request,
   },
@@ -450,7 +450,7 @@ export default [
     file: "lib/eventmesh/wire/shape.ts",
     find: "if (topic === this.#topic && template === this.#template) {",
     put: "if (template === this.#template) {",
-    tests: publish,
+    tests: ["tests/eventmesh/wire/shape.test.ts"],
   },
   {
     name: "a request says how long the one before had",
@@ -469,8 +469,8 @@ export default [
   {
     name: "an acknowledgement echoes the properties of the one before",
     file: "lib/eventmesh/answerer.ts",
-    find: "this.#command !== cmd || this.#properties !== properties",
-    put: "this.#command !== cmd",
+    find: "this.#command !== command || this.#properties !== properties",
+    put: "this.#command !== command",
     tests: subscribe,
   },
   {

@@ -67,8 +67,8 @@ export default [
   {
     name: "I7: an acknowledgement counts although its session is gone",
     file: "lib/messaging/message.ts",
-    find: `    this.settle(this.source.acknowledge() ? "acked" : "returned");`,
-    put: `    this.source.acknowledge();\n    this.settle("acked");`,
+    find: `    this.settle(this.acknowledge() ? "acked" : "returned");`,
+    put: `    this.acknowledge();\n    this.settle("acked");`,
     tests: ["tests/messaging/message.test.ts"],
   },
   {

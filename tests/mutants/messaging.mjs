@@ -27,7 +27,7 @@ export default [
   {
     name: "I7: what a full buffer drops is not acknowledged",
     file: "lib/messaging/delivery.ts",
-    find: '    message.source.acknowledge();\n    message.settle("dropped");',
+    find: '    message.acknowledge();\n    message.settle("dropped");',
     put: '    message.settle("dropped");',
     tests: delivery,
   },
@@ -76,7 +76,21 @@ export default [
   {
     name: "what was taken out of a buffer still counts in it",
     file: "lib/messaging/delivery.ts",
-    find: "    this.#bytes -= message.source.size;\n",
+    find: "    if (message !== undefined) this.#bytes -= message.size;\n",
+    put: "",
+    tests: delivery,
+  },
+  {
+    name: "what has left a list still counts in it",
+    file: "lib/messaging/list.ts",
+    find: "    this.#length--;\n",
+    put: "",
+    tests: delivery,
+  },
+  {
+    name: "I7: nobody is told what became of a message",
+    file: "lib/messaging/delivery.ts",
+    find: "    message.owner = this;\n",
     put: "",
     tests: delivery,
   },
@@ -139,8 +153,8 @@ export default [
   {
     name: "I7: an acknowledgement that could not be sent counts",
     file: "lib/messaging/message.ts",
-    find: `this.settle(this.source.acknowledge() ? "acked" : "returned");`,
-    put: `this.source.acknowledge();\n    this.settle("acked");`,
+    find: `this.settle(this.acknowledge() ? "acked" : "returned");`,
+    put: `this.acknowledge();\n    this.settle("acked");`,
     tests: message,
   },
   {

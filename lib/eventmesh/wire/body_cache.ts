@@ -1,8 +1,9 @@
 import { BACKSLASH, CLOSE, QUOTE } from "./ascii.ts";
+import { CORRELATION_ID, REPLY_TO } from "./extensions.ts";
 import { Members } from "./json.ts";
 import type { Packet } from "./packet.ts";
 import { DATA_ENCODING } from "./payload.ts";
-import { isPlain } from "./plain.ts";
+import { isPlain, plainEnd } from "./plain.ts";
 import { CONTENT_TYPE, isKept, isPropertyName } from "./properties.ts";
 import { equal, type Words, words } from "./words.ts";
 
@@ -29,6 +30,8 @@ export interface BodyShape {
   /** Names of the properties, in their order; undefined for one that only serves the protocol. */
   readonly names: readonly (string | undefined)[];
   readonly contentType: string | undefined;
+  /** A property ties a reply to it. */
+  readonly tied: boolean;
   /** All in front of the text may stand in a reply as it is. */
   readonly repeatable: boolean;
 }
@@ -92,7 +95,7 @@ export class BodyCache {
     for (let i = 0; i < last; i++) {
       const segment = segments[i]!;
       if (at + segment.length > end || !equal(segment, view, at)) return false;
-      at = plainEnd(source, at + segment.length, end);
+      at = plainEnd(view, at + segment.length, end);
     }
     const segment = segments[last]!;
     const textStart = at + segment.length;
@@ -112,16 +115,6 @@ function isAllPlain(view: DataView, start: number, end: number): boolean {
     at += step;
   }
   return isPlain(view, at, end);
-}
-
-/** Offset of the first byte that ends a plain text, or cannot stand in one. */
-export function plainEnd(bytes: Uint8Array, at: number, end: number): number {
-  while (at < end) {
-    const byte = bytes[at]!;
-    if (byte === QUOTE || byte === BACKSLASH || byte < 0x20 || byte > 0x7f) break;
-    at++;
-  }
-  return at;
 }
 
 /** Undefined where something else than texts may differ, or the text of a property says how to read the body. */
@@ -164,5 +157,11 @@ function shapeOf(
   if (at !== end - 2 || bytes[end - 1] !== CLOSE) return undefined;
   if (segments.reduce((sum, { length }) => sum + length, 0) > LONGEST) return undefined;
   repeatable &&= names.every(isPropertyName);
-  return { segments, names: names.map((name) => isKept(name) ? name : undefined), contentType, repeatable };
+  return {
+    segments,
+    names: names.map((name) => isKept(name) ? name : undefined),
+    contentType,
+    tied: names.includes(CORRELATION_ID) || names.includes(REPLY_TO),
+    repeatable,
+  };
 }

@@ -173,7 +173,7 @@ export class FrameWriter {
     const room = Math.min(bytes.length, start + this.#limit) - at;
     if (bodyBound(body) > room) return this.#text(bodyText(body), start, at, cmd);
     if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer);
-    if (body instanceof ShapedBody) return body.write(bytes, this.#view, at, begun) - at;
+    if (body.write !== undefined) return body.write(bytes, this.#view, at, begun) - at;
     return writeEvent(body, bytes, this.#view, at) - at;
   }
 

@@ -53,6 +53,18 @@ export function isPlain(view: DataView, start: number, end: number): boolean {
   return (found & 0x80808080) === 0;
 }
 
+/** Offset of the first byte that ends a plain text, or cannot stand in one. */
+export function plainEnd(view: DataView, start: number, end: number): number {
+  let at = start;
+  for (; at < end - 3; at += 4) {
+    const found = special(view.getInt32(at, true)) & 0x80808080;
+    // Of those that are set, the lowest is right.
+    if (found !== 0) return at + ((31 - Math.clz32(found & -found)) >> 3);
+  }
+  while (at < end && (special(view.getInt8(at) | 0x20202000) & 0x80808080) === 0) at++;
+  return at;
+}
+
 /**
  * Has the highest bit of a byte set where that is no ASCII, or a quote, a backslash or a control character: what is less
  * than it should be borrows from it. It may be set in the byte above such a one, too, but not where all four are plain.

@@ -1,4 +1,5 @@
 import { CLOSE } from "./ascii.ts";
+import type { WrittenBody } from "./event_body.ts";
 import { quote } from "./json.ts";
 import { writeString } from "./plain.ts";
 import type { FrameTemplate } from "./template.ts";
@@ -12,8 +13,7 @@ import type { FrameTemplate } from "./template.ts";
  *   '------------- beginning --------------'  value     part       value             part             text
  * ```
  */
-export class ShapedBody {
-  /** Bytes that it takes at most, without a look at its texts. */
+export class ShapedBody implements WrittenBody {
   readonly bound: number;
   readonly #shape: Shape;
   readonly #beginning: Beginning | undefined;
@@ -45,10 +45,6 @@ export class ShapedBody {
     return this.#beginning?.template === template ? this.#beginning.bytes : undefined;
   }
 
-  /**
-   * Writes it at `at`, where `bound` bytes must be free, and returns the offset behind it. `begun`: bytes up to the first
-   * value that are there already.
-   */
   write(bytes: Uint8Array, view: DataView, at: number, begun = 0): number {
     const { parts } = this.#shape;
     const values = this.#values;
@@ -71,7 +67,6 @@ export class ShapedBody {
     return new ShapedBody(this.#shape, this.#beginning, this.#topic, values, this.#text);
   }
 
-  /** The same as one string. */
   toString(): string {
     const { parts } = this.#shape;
     let members = "";
