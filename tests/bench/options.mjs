@@ -24,7 +24,7 @@ export function readOptions() {
     named: given.has("systems"),
     rounds: count("rounds", given.get("rounds") ?? 6),
     slice: count("slice", given.get("slice") ?? 200),
-    warmUp: 3,
+    warmUp: 5,
     write: given.has("write"),
   };
   if (options.write && (options.named || options.only !== "")) {
