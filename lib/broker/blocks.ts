@@ -9,8 +9,8 @@ const kept = 524_288;
  * handed out again: making and sweeping the buffer of a small body costs more than all else that is done with it.
  */
 export class Blocks {
-  /** By the number of leading zeros of their last offset. */
-  readonly #free: ArrayBuffer[][] = Array.from({ length: 32 }, () => []);
+  /** By the number of leading zeros of their last offset, each as the view that it was last used by. */
+  readonly #free: Uint8Array<ArrayBuffer>[][] = Array.from({ length: 32 }, () => []);
 
   /** Bytes of memory that a body of so many takes. */
   static sizeFor(length: number): number {
@@ -21,8 +21,9 @@ export class Blocks {
   /** Memory for a body of so many bytes. What is in it has no meaning. */
   take(length: number): Uint8Array<ArrayBuffer> {
     const size = Blocks.sizeFor(length);
-    const block = size > largest ? undefined : this.#free[Math.clz32(size - 1)]!.pop();
-    return new Uint8Array(block ?? new ArrayBuffer(size), 0, length);
+    const last = size > largest ? undefined : this.#free[Math.clz32(size - 1)]!.pop();
+    if (last === undefined) return new Uint8Array(new ArrayBuffer(size), 0, length);
+    return last.length === length ? last : new Uint8Array(last.buffer, 0, length);
   }
 
   /** A copy of a body. */
@@ -37,6 +38,6 @@ export class Blocks {
     const size = Blocks.sizeFor(body.length);
     if (size > largest) return;
     const free = this.#free[Math.clz32(size - 1)]!;
-    if (free.length * size < kept) free.push(body.buffer as ArrayBuffer);
+    if (free.length * size < kept) free.push(body as Uint8Array<ArrayBuffer>);
   }
 }

@@ -1,5 +1,5 @@
 import { ProtocolError } from "../errors.ts";
-import { type Command, decodeSubscription, type Packet } from "../eventmesh/wire/mod.ts";
+import { type Command, decodeSubscription, type Head, type Packet } from "../eventmesh/wire/mod.ts";
 import { hello } from "./hello.ts";
 import { publish, request, respond } from "./messages.ts";
 import {
@@ -35,6 +35,14 @@ const handlers: { readonly [command in Command]?: Handler } = {
   SERVER_GOODBYE_RESPONSE: (session) => session.understood(),
 };
 
+/** Those of messages first, and by their names: a name that is computed is looked for in a table each time. */
+function handlerOf(command: Command): Handler | undefined {
+  if (command === "ASYNC_MESSAGE_TO_SERVER") return publish;
+  if (command === "REQUEST_TO_SERVER") return request;
+  if (command === "RESPONSE_TO_SERVER") return respond;
+  return handlers[command];
+}
+
 /** Commands that need no session. */
 const open: ReadonlySet<Command> = new Set<Command>(["HELLO_REQUEST", "RECOMMEND_REQUEST"]);
 
@@ -54,11 +62,22 @@ export function dispatch(session: Session, packet: Packet): void {
       `Cannot answer ${command}: its seq has ${seqLength} characters, must have at most ${maxSeq}`;
     throw new ProtocolError(message, { offset: 0 });
   }
-  const handler = handlers[command];
+  const handler = handlerOf(command);
   if (session.identity === undefined && !open.has(command)) {
     session.refuse(packet, NO_SESSION, handler === undefined ? command : undefined);
   } else if (handler === undefined) session.refuse(packet, UNHANDLED, command);
   else handler(session, packet);
+}
+
+/** The same for a frame without a body. False: it has to come as a packet. Acknowledgements, every other frame, need none. */
+export function take(session: Session, { command }: Head, seqNumber: number): boolean {
+  if (
+    session.identity === undefined ||
+    command !== "REQUEST_TO_CLIENT_ACK" && command !== "RESPONSE_TO_CLIENT_ACK" &&
+      command !== "ASYNC_MESSAGE_TO_CLIENT_ACK" && command !== "BROADCAST_MESSAGE_TO_CLIENT_ACK"
+  ) return false;
+  acknowledged(session, command, seqNumber);
+  return true;
 }
 
 function strange({ hasHeader, name }: Packet): ProtocolError {
@@ -106,10 +125,14 @@ function listen(session: Session, packet: Packet): void {
 }
 
 /** Any acknowledgement of any push: the sequence number tells which. */
-function acknowledge({ core, subscriber }: Session, packet: Packet): void {
-  const known = subscriber?.consumer.ack(packet.seqNumber) ?? false;
+function acknowledge(session: Session, { command, seqNumber }: Packet): void {
+  acknowledged(session, command!, seqNumber);
+}
+
+function acknowledged({ core, subscriber }: Session, command: Command, seqNumber: number): void {
+  const known = subscriber?.consumer.ack(seqNumber) ?? false;
   // Whoever has got the answer to a request says so, too, and nothing waits for that.
-  if (!known && packet.command !== "RESPONSE_TO_CLIENT_ACK") core.ledger.strayAcks++;
+  if (!known && command !== "RESPONSE_TO_CLIENT_ACK") core.ledger.strayAcks++;
 }
 
 function goodbye(session: Session, packet: Packet): void {

@@ -82,7 +82,7 @@ export class Consumer implements Holder {
     context.flights.set(copy.seq, copy);
     this.unacked.push(copy);
     this.#timer ??= context.timers.add(context.settings.ackTimeout, this);
-    copy.message.ask?.taken(this);
+    copy.message.ask?.taken(copy);
     context.ledger.pushed++;
     if (copy.deliveries > 1) context.ledger.redelivered++;
     this.#sink.push(command, copy);
@@ -162,7 +162,7 @@ export class Consumer implements Holder {
     for (let i = copies.length - 1; i >= 0; i--) {
       const copy = copies[i]!;
       this.#drop(copy);
-      copy.message.ask?.returned(this);
+      copy.message.ask?.returned(copy);
       if (copy.due) copy.failures++;
       copy.home.back(copy, gone);
       homes.add(copy.home);

@@ -1,5 +1,5 @@
 import type { SequenceTable } from "../flow/table.ts";
-import type { WheelTarget, WheelTimer } from "../lifecycle/wheel.ts";
+import type { WheelNode, WheelTarget, WheelTimer } from "../lifecycle/wheel.ts";
 import type { Copy } from "./copy.ts";
 import type { DropCause, Ledger } from "./ledger.ts";
 import type { Memory } from "./memory.ts";
@@ -22,6 +22,13 @@ export interface Timers {
   add(delay: number, target: WheelTarget): WheelTimer;
 }
 
+/** Sets deadlines of those that lie on the wheel themselves: see {@linkcode WheelNode}. */
+export interface Alarms {
+  /** `time`: now, as the caller knows it. */
+  set(node: WheelNode, delay: number, time: number): void;
+  clear(node: WheelNode): void;
+}
+
 /** What all queues, sessions and requests of one broker share. */
 export interface Context {
   readonly settings: DeliverySettings;
@@ -29,7 +36,7 @@ export interface Context {
   readonly memory: Memory;
   readonly timers: Timers;
   /** Sets deadlines of those that call `tick` themselves when theirs has come. */
-  readonly alarms: Timers;
+  readonly alarms: Alarms;
   /** Pushes that are not acknowledged, by their sequence number, which is unique within the broker. */
   readonly flights: SequenceTable<Copy>;
   /** When the input at hand came in, in milliseconds: asking the clock for every message costs more than queueing it. */

@@ -29,6 +29,8 @@ export class Copy {
   clock = 0;
   /** Who was pushed it last. */
   last: Holder | undefined = undefined;
+  /** That one owes an answer to the request that it is. */
+  owed = false;
   /** Where it is. Undefined when it is in no queue and with nobody. */
   list: CopyList | undefined = undefined;
   previous: Copy | undefined = undefined;

@@ -4,7 +4,7 @@ import type { RunningPhase } from "../lifecycle/running.ts";
 import { now as clock } from "../lifecycle/timer.ts";
 import type { WheelTarget } from "../lifecycle/wheel.ts";
 import { Consumer, type PushSink } from "./consumer.ts";
-import type { Context, DeliverySettings, Timers } from "./context.ts";
+import type { Alarms, Context, DeliverySettings, Timers } from "./context.ts";
 import type { Copy } from "./copy.ts";
 import { Groups } from "./groups.ts";
 import type { Lane } from "./lane.ts";
@@ -30,7 +30,7 @@ export interface CoreSettings extends DeliverySettings {
 /** What a {@linkcode Core} needs. */
 export interface CoreOptions {
   readonly settings: CoreSettings;
-  readonly timers: Timers;
+  readonly timers: Timers & Alarms;
   /** Milliseconds on a clock that never goes back. */
   readonly now?: () => number;
   /** Told of a copy that was dropped and may be missed. */
@@ -44,7 +44,7 @@ export interface CoreOptions {
 export class Core implements Context, Registry {
   readonly settings: CoreSettings;
   readonly timers: Timers;
-  readonly alarms: Timers;
+  readonly alarms: Alarms;
   readonly ledger: Ledger = new Ledger();
   readonly memory: Memory;
   readonly flights: SequenceTable<Copy> = new SequenceTable(16_384);

@@ -27,13 +27,14 @@ const successes: ReadonlyMap<Command, FrameTemplate> = new Map(
     .map(([name, cmd]) => [name, createTemplate({ cmd, desc: "success" })]),
 );
 
+/** For the most frequent of them. */
+const published = successes.get("ASYNC_MESSAGE_TO_SERVER")!;
+
 /** The commands that carry a message to a client. */
 type Carriers = Readonly<Record<PushCommand | "RESPONSE_TO_CLIENT", FrameTemplate>>;
 
-const messages: Readonly<Record<EventProtocol, Carriers>> = {
-  cloudevents: carriersOf("cloudevents"),
-  eventmeshmessage: carriersOf("eventmeshmessage"),
-};
+const cloudEvents = carriersOf("cloudevents");
+const eventMeshMessages = carriersOf("eventmeshmessage");
 
 function carriersOf(protocoltype: EventProtocol): Carriers {
   const carrier = (cmd: Command): FrameTemplate => createTemplate({ cmd, properties: { protocoltype } });
@@ -47,7 +48,7 @@ function carriersOf(protocoltype: EventProtocol): Carriers {
 
 /** The frame that says a command was carried out. */
 export function successFrame(command: Command): FrameTemplate {
-  return successes.get(command)!;
+  return command === "ASYNC_MESSAGE_TO_SERVER" ? published : successes.get(command)!;
 }
 
 /** The frame that carries a message to a client. */
@@ -55,7 +56,12 @@ export function messageFrame(
   command: PushCommand | "RESPONSE_TO_CLIENT",
   protocol: EventProtocol,
 ): FrameTemplate {
-  return messages[protocol][command];
+  const carriers = protocol === "cloudevents" ? cloudEvents : eventMeshMessages;
+  // By their names: one that is computed is looked for in a table each time.
+  if (command === "RESPONSE_TO_CLIENT") return carriers.RESPONSE_TO_CLIENT;
+  if (command === "REQUEST_TO_CLIENT") return carriers.REQUEST_TO_CLIENT;
+  if (command === "ASYNC_MESSAGE_TO_CLIENT") return carriers.ASYNC_MESSAGE_TO_CLIENT;
+  return carriers.BROADCAST_MESSAGE_TO_CLIENT;
 }
 
 /** The command that answers another, or confirms it; the same one when there is none. */

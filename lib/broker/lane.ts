@@ -102,8 +102,15 @@ export class Lane implements Home {
     const copy = new Copy(message, this);
     message.hold();
     ledger.received++;
-    this.queue.push(copy);
     // With more in the queue nobody is ready: the members are told when they are.
+    if (this.queue.length === 0 && !this.#context.paused) {
+      const member = this.#pick(copy);
+      if (member !== undefined) {
+        this.#push(copy, member);
+        return copy;
+      }
+    }
+    this.queue.push(copy);
     if (this.queue.length === 1) this.resume();
     else this.#trim();
     if (copy.list === this.queue) message.settle();
@@ -218,8 +225,12 @@ export class Lane implements Home {
     return copy.failures >= maxDeliveries ? "deliveries" : undefined;
   }
 
-  #send(copy: Copy, { consumer, command }: Member): void {
+  #send(copy: Copy, member: Member): void {
     this.queue.remove(copy);
+    this.#push(copy, member);
+  }
+
+  #push(copy: Copy, { consumer, command }: Member): void {
     this.flying++;
     consumer.take(copy, command);
   }
@@ -230,6 +241,10 @@ export class Lane implements Home {
    */
   #pick(copy: Copy): Member | undefined {
     const { members } = this;
+    if (members.length === 1) {
+      this.#cursor = 1;
+      return members[0]!.consumer.ready ? members[0] : undefined;
+    }
     let best = -1;
     let bestRank = Infinity;
     let compared = 0;

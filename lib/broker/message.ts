@@ -1,5 +1,6 @@
 import type { EventProtocol } from "../eventmesh/wire/mod.ts";
 import { Blocks } from "./blocks.ts";
+import type { Copy } from "./copy.ts";
 import { type Chunk, COPY_COST, type Memory, MESSAGE_COST } from "./memory.ts";
 
 /** Who has a copy of a message while it is not acknowledged. */
@@ -14,10 +15,10 @@ export interface Holder {
 export interface Ask {
   /** It has been answered, has timed out, or nobody waits for it any longer. */
   readonly done: boolean;
-  /** It is on its way to a responder. */
-  taken(by: Holder): void;
-  /** It came back from a responder that did not acknowledge it. */
-  returned(by: Holder): void;
+  /** A copy of it is on its way to a responder. */
+  taken(copy: Copy): void;
+  /** The copy came back from a responder that did not acknowledge it. */
+  returned(copy: Copy): void;
 }
 
 /** What has the body of a message: a packet makes a view of its bytes when somebody wants it. */
@@ -32,11 +33,12 @@ export class Message {
   readonly topic: string;
   /** How its body is encoded; subscribers get it in the same way. */
   readonly protocol: EventProtocol;
-  readonly ask: Ask | undefined;
+  /** Set by the one that a request is. */
+  ask: Ask | undefined = undefined;
   readonly #memory: Memory;
   #body: Uint8Array;
-  /** The body lies in a block of its own. */
-  #moved: boolean;
+  /** Bytes of the block of its own that the body lies in, 0 when it lies in none. */
+  #block: number;
   #chunk: Chunk | undefined = undefined;
   #holders = 0;
 
@@ -47,7 +49,6 @@ export class Message {
     topic: string,
     protocol: EventProtocol,
     body: Uint8Array,
-    ask?: Ask,
     moved = false,
   ) {
     this.#memory = memory;
@@ -55,8 +56,7 @@ export class Message {
     this.topic = topic;
     this.protocol = protocol;
     this.#body = body;
-    this.ask = ask;
-    this.#moved = moved;
+    this.#block = moved ? Blocks.sizeFor(body.length) : 0;
   }
 
   /** The bytes of the publisher, untouched. To be looked at as long as the message is held. */
@@ -66,36 +66,27 @@ export class Message {
 
   /** Whether it can be held, and so many copies of it. */
   fits(copies: number): boolean {
-    return this.#moved ? this.#memory.fitsIn(this.#blockSize, copies) : this.#memory.fits(this.#body, copies);
-  }
-
-  /** Bytes of its block. Not asked of the buffer: that is a call into the engine. */
-  get #blockSize(): number {
-    return Blocks.sizeFor(this.#body.length);
+    return this.#block > 0 ? this.#memory.fitsIn(this.#block, copies) : this.#memory.fits(this.#body, copies);
   }
 
   /** One more copy of it exists. */
   hold(): void {
-    this.#memory.add(COPY_COST);
-    if (this.#holders++ > 0) return;
-    this.#memory.add(MESSAGE_COST);
-    if (this.#moved) this.#memory.add(this.#blockSize);
-    else this.#chunk = this.#memory.keep(this.#body);
+    if (this.#holders++ > 0) return this.#memory.add(COPY_COST);
+    this.#memory.add(COPY_COST + MESSAGE_COST + this.#block);
+    if (this.#block === 0) this.#chunk = this.#memory.keep(this.#body);
   }
 
   /** A copy of it is gone. */
   release(): void {
-    this.#memory.free(COPY_COST);
-    if (--this.#holders > 0) return;
-    this.#memory.free(MESSAGE_COST);
+    if (--this.#holders > 0) return this.#memory.free(COPY_COST);
+    this.#memory.free(COPY_COST + MESSAGE_COST + this.#block);
     if (this.#chunk !== undefined) {
       this.#memory.leave(this.#chunk);
       this.#chunk = undefined;
-    } else if (this.#moved) {
-      this.#memory.free(this.#blockSize);
+    } else if (this.#block > 0) {
       this.#memory.blocks.give(this.#body);
       this.#body = nothing;
-      this.#moved = false;
+      this.#block = 0;
     }
   }
 
@@ -106,11 +97,11 @@ export class Message {
   settle(): void {
     const chunk = this.#chunk;
     if (chunk === undefined) return;
-    const size = this.#blockSize;
+    const size = Blocks.sizeFor(this.#body.length);
     // The chunk may have other users, and stay.
     if (size * 2 > chunk.buffer.byteLength || !this.#memory.hasRoomFor(size)) return;
     this.#body = this.#memory.blocks.copy(this.#body);
-    this.#moved = true;
+    this.#block = size;
     this.#memory.add(size);
     this.#memory.leave(chunk);
     this.#chunk = undefined;

@@ -51,9 +51,9 @@ export function respond(session: Session, packet: Packet): void {
   const { name } = protocol;
   const plain = name !== undefined && reader.read(name, packet.source, packet.bodyStart, packet.bodyEnd);
   if (plain && packet.bodyLength <= settings.maxMessageSize) {
-    const number = reader.numberOf(CORRELATION_ID, core.requests.prefix);
+    const number = reader.answered(core.requests.prefix);
     if (number > 0) {
-      core.requests.answer(number, { protocol: name, body: packet.body });
+      core.requests.answer(number, { protocol: name, body: reader.body });
       return;
     }
   }
@@ -93,7 +93,7 @@ function tryPublish(session: Session, packet: Packet): string | undefined {
     return checkTopic(topic) ?? core.publish(topic!, protocol, packet);
   }
   if (reader.read(protocol, packet.source, packet.bodyStart, packet.bodyEnd)) {
-    return checkTopic(reader.topic) ?? core.publish(reader.topic, protocol, packet);
+    return checkTopic(reader.topic) ?? core.publish(reader.topic, protocol, reader);
   }
   const envelope = readEnvelope(protocol, packet.body);
   if (typeof envelope === "string") return envelope;
@@ -121,15 +121,21 @@ function tryRequest(session: Session, packet: Packet): string | undefined {
   if (
     !extras && reader.read(protocol, packet.source, packet.bodyStart, packet.bodyEnd) && reader.extensible
   ) {
-    const cluster = reader.property("cluster");
-    return tryOpen(session, packet, reader.topic, protocol, reader.property("ttl"), cluster, undefined);
+    const { topic, ttl } = reader;
+    // One that is no plain number may be one in another way.
+    if (ttl >= 0) return tryOpen(session, packet, topic, protocol, ttl || settings.requestTtl);
   }
   const envelope = readEnvelope(protocol, packet.body);
   if (typeof envelope === "string") return envelope;
   const body = extras ? enclosed(packet, protocol, envelope, settings.maxMessageSize) : packet.body;
   if (typeof body === "string") return body;
+  const given = propertyOf(envelope, "ttl");
+  const ttl = given === undefined ? settings.requestTtl : wholeOf(given);
+  if (ttl <= 0) {
+    return `java.lang.NumberFormatException: ttl is "${given!.slice(0, 32)}", must be milliseconds`;
+  }
   const cluster = propertyOf(envelope, "cluster");
-  return tryOpen(session, packet, envelope.topic, protocol, propertyOf(envelope, "ttl"), cluster, body);
+  return tryOpen(session, packet, envelope.topic, protocol, ttl, cluster, body);
 }
 
 /** Opens a request with a body, or with the one that was read. */
@@ -138,14 +144,10 @@ function tryOpen(
   packet: Packet,
   topic: string,
   protocol: EventProtocol,
-  given: string | undefined,
-  cluster: string = defaultCluster,
-  body: Uint8Array | undefined,
+  ttl: number,
+  cluster?: string,
+  body?: Uint8Array,
 ): string | undefined {
-  const ttl = given === undefined ? session.settings.requestTtl : wholeOf(given);
-  if (ttl <= 0) {
-    return `java.lang.NumberFormatException: ttl is "${given!.slice(0, 32)}", must be milliseconds`;
-  }
   return checkTopic(topic) ??
     session.core.request(new Question(session, packet.plainSeq!, topic, protocol, ttl, cluster, body));
 }
@@ -167,7 +169,7 @@ class Question implements RequestOptions {
     topic: string,
     protocol: EventProtocol,
     ttl: number,
-    cluster: string,
+    cluster: string = defaultCluster,
     body: Uint8Array | undefined,
   ) {
     this.asker = asker;
@@ -186,23 +188,18 @@ class Question implements RequestOptions {
 
   encode(prefix: string, number: number, blocks: Blocks): Uint8Array {
     const { address, reader } = this.asker;
-    const ttl = String(this.#given);
+    const ttl = this.#given;
     const cluster = this.#cluster;
     if (this.#body === undefined) return reader.withProperties(prefix, number, address, ttl, cluster, blocks);
-    const properties = { [CORRELATION_ID]: `${prefix}${number}`, [REPLY_TO]: address, ttl, cluster };
+    const id = `${prefix}${number}`;
+    const properties = { [CORRELATION_ID]: id, [REPLY_TO]: address, ttl: String(ttl), cluster };
     return withProperties(this.protocol, this.#body, properties);
   }
 }
 
 /** The whole number that a text is, with space around it or not; 0 when it is none. */
 function wholeOf(text: string): number {
-  let number = 0;
-  for (let at = 0; at < text.length; at++) {
-    const digit = text.charCodeAt(at) - 0x30;
-    if (digit < 0 || digit > 9 || at === 15) return /^\s*[0-9]{1,15}\s*$/.test(text) ? Number(text) : 0;
-    number = number * 10 + digit;
-  }
-  return number;
+  return /^\s*[0-9]{1,15}\s*$/.test(text) ? Number(text) : 0;
 }
 
 /** What the header says about the body, or why that is not enough. */

@@ -16,6 +16,7 @@ import type { PushCommand } from "./consumer.ts";
 import type { Timers } from "./context.ts";
 import type { Copy } from "./copy.ts";
 import { emptyMessage, messageFrame } from "./frames.ts";
+import type { Turn } from "./turn.ts";
 
 /** What the outlets of one broker share. */
 export interface OutletOptions {
@@ -25,6 +26,7 @@ export interface OutletOptions {
   readonly patience: number;
   readonly timers: Timers;
   readonly spare: SpareBuffers;
+  readonly turn: Turn;
 }
 
 /** Whose an {@linkcode Outlet} is. */
@@ -145,7 +147,7 @@ export class Outlet implements OutboxOwner {
   }
 
   #touch(): void {
-    this.#outbox ??= new Outbox(this.#transport, this.#frames, this);
+    this.#outbox ??= new Outbox(this.#transport, this.#frames, this, this.#options.turn.after);
     this.#outbox.touch();
   }
 

@@ -1,7 +1,9 @@
 import { CLOSE, COMMA, OPEN, QUOTE } from "../eventmesh/wire/ascii.ts";
 import { CORRELATION_ID, type EventProtocol, REPLY_TO } from "../eventmesh/wire/mod.ts";
 import { decodeText } from "../eventmesh/wire/text.ts";
+import { type Words, words } from "../eventmesh/wire/words.ts";
 import type { Blocks } from "./blocks.ts";
+import { Enclosure } from "./enclosure.ts";
 import { attributes } from "./envelope.ts";
 import { equals, isPropertyName, Names, plainEnd } from "./names.ts";
 import { type HoleKind, type Shape, Shapes, Sketch } from "./shape.ts";
@@ -10,7 +12,7 @@ import { JsonSyntax } from "./syntax.ts";
 /** A property that an {@linkcode EnvelopeReader} finds. */
 export type LookedProperty = typeof CORRELATION_ID | typeof REPLY_TO | "ttl" | "cluster";
 
-/** Properties that the broker looks at, or replaces in requests. */
+/** Properties that the broker looks at, or adds to requests. */
 const looked: readonly LookedProperty[] = [CORRELATION_ID, REPLY_TO, "ttl", "cluster"];
 
 const encoder = new TextEncoder();
@@ -43,26 +45,19 @@ export class EnvelopeReader {
   /** Where the values of the looked-at properties are, without their quotes; 0 for the start of one that is missing. */
   readonly #starts: Int32Array = new Int32Array(looked.length);
   readonly #ends: Int32Array = new Int32Array(looked.length);
-  /** Offsets of members that stay when those properties are replaced, in pairs; neighbours are one. */
-  #kept: number[] = [];
-  #keptCount = 0;
-  #together = false;
-  /** The object that has the properties. */
-  #open = 0;
-  #close = 0;
+  /** Where the members of the object begin that has the properties; 0 when there is none. */
+  #inside = 0;
+  /** It has no members. */
+  #empty = false;
   /** The body. */
   #start = 0;
   #end = 0;
-  /** It has this one, and nobody has asked yet where things are. */
+  /** It has this one: that says where things are. */
   #shape: Shape | undefined = undefined;
-  /** What the last request was enclosed in. */
-  #address = "";
-  #ttl = "";
-  #cluster = "";
-  #tail: Uint8Array = encoder.encode("");
-  /** What is in front of the number of a request, and the last part of that. */
-  #head: Uint8Array = this.#tail;
+  readonly #enclosure: Enclosure = new Enclosure();
+  /** What identities begin with, and its bytes. */
   #prefix = "";
+  #prefixWords: Words | undefined = undefined;
 
   /** Reads the body at `start` to `end`. False: ask `readEnvelope`. */
   read(protocol: EventProtocol, bytes: Uint8Array, start: number, end: number): boolean {
@@ -77,8 +72,8 @@ export class EnvelopeReader {
       return true;
     }
     this.#starts.fill(0);
-    this.#keptCount = 0;
-    this.#together = false;
+    this.#inside = 0;
+    this.#empty = false;
     this.#sketch.begin();
     const open = syntax.spaceEnd(start, end);
     if (open >= end || bytes[open] !== OPEN) return false;
@@ -92,27 +87,10 @@ export class EnvelopeReader {
 
   /** Remembers what this body has in common with others. */
   #learn(protocol: EventProtocol): void {
-    // Where properties have no place there is nothing to replace.
-    const places = this.extensible ? [this.#open, this.#close, ...this.#kept.slice(0, this.#keptCount)] : [];
     const { bytes } = this.#syntax;
-    const shape = this.#sketch.shape(protocol, bytes, [this.#start, this.#end], [...this.#starts], places);
+    const place = { inside: this.#inside, empty: this.#empty };
+    const shape = this.#sketch.shape(protocol, bytes, [this.#start, this.#end], [...this.#starts], place);
     if (shape !== undefined) this.#shapes.learn(shape);
-  }
-
-  /** Finds out where things are in a body that has a known shape. */
-  #locate({ looked, parts, places }: Shape): void {
-    this.#shape = undefined;
-    const { begins } = this.#shapes;
-    for (let i = 0; i < looked.length; i++) {
-      const hole = looked[i]!;
-      this.#starts[i] = hole < 0 ? 0 : begins[hole]! + parts[hole]!.length;
-      this.#ends[i] = hole < 0 ? 0 : begins[hole + 1]!;
-    }
-    const count = places.length / 2;
-    this.#open = count === 0 ? 0 : begins[places[0]!]! + places[1]!;
-    this.#close = count === 0 ? 0 : begins[places[2]!]! + places[3]!;
-    for (let i = 2; i < count; i++) this.#kept[i - 2] = begins[places[2 * i]!]! + places[2 * i + 1]!;
-    this.#keptCount = Math.max(0, count - 2);
   }
 
   /** Lets go of the bytes. */
@@ -122,29 +100,49 @@ export class EnvelopeReader {
 
   /** A property of the body that was read. */
   property(name: LookedProperty): string | undefined {
-    if (this.#shape !== undefined) this.#locate(this.#shape);
     const which = looked.indexOf(name);
-    const start = this.#starts[which]!;
+    const start = this.#startOf(which);
     if (start === 0) return undefined;
     const { bytes } = this.#syntax;
-    const end = this.#ends[which]!;
+    const end = this.#endOf(which);
     // Identities are never the same again.
     return which === 0 ? decodeText(bytes, start, end) : this.#names.read(bytes, start, end);
   }
 
-  /** The number behind `prefix` in a property of the body that was read; NaN when that is not what the property is. */
-  numberOf(name: LookedProperty, prefix: string): number {
-    if (this.#shape !== undefined) this.#locate(this.#shape);
-    const which = looked.indexOf(name);
-    const { bytes } = this.#syntax;
-    const start = this.#starts[which]!;
-    const end = this.#ends[which]!;
+  /** The number behind `prefix` in the identity of the request that the body is a reply to; NaN when that is not what it is. */
+  answered(prefix: string): number {
+    const start = this.#startOf(0);
+    if (start === 0) return NaN;
+    if (this.#prefix !== prefix) {
+      this.#prefix = prefix;
+      this.#prefixWords = prefix.length < 4 ? undefined : words(encoder.encode(prefix), 0, prefix.length);
+    }
     const first = start + prefix.length;
-    // Written in the one way that it was given out in.
-    if (start === 0 || end <= first || end > first + 15 || bytes[first] === 0x30) return NaN;
-    if (!equals(prefix, bytes, start, first)) return NaN;
+    const end = this.#endOf(0);
+    const known = this.#prefixWords;
+    if (end < first || (known !== undefined && !this.#syntax.has(known, start))) return NaN;
+    if (known === undefined && !equals(prefix, this.#syntax.bytes, start, first)) return NaN;
+    return this.#number(first, end);
+  }
+
+  /** The time to live of a request, in milliseconds; 0 when it has none, NaN when that is no plain number. */
+  get ttl(): number {
+    const start = this.#startOf(2);
+    return start === 0 ? 0 : this.#number(start, this.#endOf(2));
+  }
+
+  /** Whether properties can be added to the body that was read: there is a place for them, and they are not there. */
+  get extensible(): boolean {
+    if (this.#startOf(0) !== 0 || this.#startOf(1) !== 0) return false;
+    return this.#shape === undefined ? this.#inside > 0 : this.#shape.part >= 0;
+  }
+
+  /** The whole number at `start` to `end`, when it is written in the one way that we write them. */
+  #number(start: number, end: number): number {
+    const { bytes } = this.#syntax;
+    if (end <= start || end > start + 15 || bytes[start] === 0x30) return NaN;
     let number = 0;
-    for (let at = first; at < end; at++) {
+    for (let at = start; at < end; at++) {
       const digit = bytes[at]! - 0x30;
       if (digit < 0 || digit > 9) return NaN;
       number = number * 10 + digit;
@@ -152,81 +150,51 @@ export class EnvelopeReader {
     return number;
   }
 
-  /** Whether the body that was read has a place for properties. */
-  get extensible(): boolean {
-    if (this.#shape !== undefined) this.#locate(this.#shape);
-    return this.#close > 0;
+  /** Where the value of a looked-at property begins, without its quote; 0 for one that is missing. */
+  #startOf(which: number): number {
+    if (this.#shape === undefined) return this.#starts[which]!;
+    const { looked, parts } = this.#shape;
+    const hole = looked[which]!;
+    return hole < 0 ? 0 : this.#shapes.begins[hole]! + parts[hole]!.length;
   }
 
-  /**
-   * The body that was read, with these in place of the looked-at properties. They need no escapes. The identity of the
-   * request is a number behind a prefix.
-   */
+  #endOf(which: number): number {
+    return this.#shape === undefined
+      ? this.#ends[which]!
+      : this.#shapes.begins[this.#shape.looked[which]! + 1]!;
+  }
+
+  /** The body that was read, as a view. */
+  get body(): Uint8Array {
+    return this.#syntax.view(this.#start, this.#end);
+  }
+
+  /** The body that was read with properties in front of its own; those for `ttl` and `cluster` only where it has none. */
   withProperties(
     prefix: string,
     number: number,
     address: string,
-    ttl: string,
+    ttl: number,
     cluster: string,
     blocks: Blocks,
   ): Uint8Array {
-    if (this.#shape !== undefined) this.#locate(this.#shape);
-    const { bytes } = this.#syntax;
-    const head = this.#headOf(prefix);
-    const tail = this.#tailOf(address, ttl, cluster);
-    const digits = digitsOf(number);
-    const kept = this.#kept;
-    const count = this.#keptCount;
-    const before = this.#open - this.#start;
-    let size = before + 1 + head.length + digits + tail.length + this.#end - this.#close;
-    for (let i = 0; i < count; i += 2) size += kept[i + 1]! - kept[i]! + 1;
-    const result = blocks.take(size);
-    let at = before;
-    copy(bytes, this.#start, this.#open, result, 0);
-    result[at++] = OPEN;
-    for (let i = 0; i < count; i += 2) {
-      copy(bytes, kept[i]!, kept[i + 1]!, result, at);
-      at += kept[i + 1]! - kept[i]!;
-      result[at++] = COMMA;
-    }
-    result.set(head, at);
-    at += head.length + digits;
-    for (let i = 1, rest = number; i <= digits; i++) {
-      const next = Math.floor(rest / 10);
-      result[at - i] = 0x30 + rest - next * 10;
-      rest = next;
-    }
-    result.set(tail, at);
-    copy(bytes, this.#close, this.#end, result, at + tail.length);
-    return result;
-  }
-
-  /** The beginning of the member that is the identity of a request. */
-  #headOf(prefix: string): Uint8Array {
-    if (this.#prefix !== prefix || this.#head.length === 0) {
-      this.#prefix = prefix;
-      this.#head = encoder.encode(`"${CORRELATION_ID}":"${prefix}`);
-    }
-    return this.#head;
-  }
-
-  /** The members behind the identity of a request. They are mostly those of the last one. */
-  #tailOf(address: string, ttl: string, cluster: string): Uint8Array {
-    if (this.#address !== address || this.#ttl !== ttl || this.#cluster !== cluster) {
-      this.#address = address;
-      this.#ttl = ttl;
-      this.#cluster = cluster;
-      const members = JSON.stringify({ [REPLY_TO]: address, ttl, cluster });
-      this.#tail = encoder.encode(`",${members.slice(1)}`);
-    }
-    return this.#tail;
+    const shape = this.#shape;
+    const inside = shape === undefined ? this.#inside : this.#shapes.begins[shape.part]! + shape.offset;
+    const given = {
+      prefix,
+      number,
+      address,
+      ttl: this.#startOf(2) === 0 ? ttl : 0,
+      cluster: this.#startOf(3) === 0 ? cluster : "",
+      alone: shape === undefined ? this.#empty : shape.empty,
+    };
+    return this.#enclosure.write(this.#syntax, this.#start, inside, this.#end, given, blocks);
   }
 
   /** Reads an EventMeshMessage from behind its brace; returns the offset behind it, or -1. */
   #message(at: number, end: number): number {
     const syntax = this.#syntax;
     const { bytes } = syntax;
-    this.#close = 0;
     let seen = 0;
     for (;;) {
       at = syntax.spaceEnd(at, end);
@@ -266,9 +234,10 @@ export class EnvelopeReader {
   #properties(open: number, end: number): number {
     const syntax = this.#syntax;
     const { bytes } = syntax;
-    this.#open = open;
+    this.#inside = open + 1;
     let at = syntax.spaceEnd(open + 1, end);
-    if (at < end && bytes[at] === CLOSE) return this.#close = at + 1;
+    this.#empty = at < end && bytes[at] === CLOSE;
+    if (this.#empty) return at + 1;
     for (;;) {
       if (at >= end || bytes[at] !== QUOTE) return -1;
       const start = at;
@@ -281,7 +250,7 @@ export class EnvelopeReader {
       at = syntax.valueEnd(value, end);
       if (at < 0 || !this.#keep(start, nameEnd, value, at, "any")) return -1;
       at = syntax.spaceEnd(at, end);
-      if (at < end && bytes[at] === CLOSE) return this.#close = at + 1;
+      if (at < end && bytes[at] === CLOSE) return at + 1;
       if (at >= end || bytes[at] !== COMMA) return -1;
       at = syntax.spaceEnd(at + 1, end);
     }
@@ -291,8 +260,7 @@ export class EnvelopeReader {
   #cloudEvent(at: number, end: number): number {
     const syntax = this.#syntax;
     const { bytes } = syntax;
-    this.#open = this.#start;
-    this.#close = this.#end;
+    this.#inside = at;
     let seen = 0;
     for (;;) {
       at = syntax.spaceEnd(at, end);
@@ -342,34 +310,13 @@ export class EnvelopeReader {
     if (bytes[value] === QUOTE && kind !== "none") {
       this.#sketch.hole(value + 1, end - 1, which >= 0 ? "plain" : kind);
     }
-    if (which >= 0) {
-      this.#together = false;
-      if (this.#starts[which] !== 0 || bytes[value] !== QUOTE) return false;
-      if (plainEnd(bytes, value + 1, end) !== end - 1) return false;
-      this.#starts[which] = value + 1;
-      this.#ends[which] = end - 1;
-    } else if (this.#together) {
-      this.#kept[this.#keptCount - 1] = end;
-    } else {
-      this.#kept[this.#keptCount++] = start;
-      this.#kept[this.#keptCount++] = end;
-      this.#together = true;
-    }
+    if (which < 0) return true;
+    if (this.#starts[which] !== 0 || bytes[value] !== QUOTE) return false;
+    if (plainEnd(bytes, value + 1, end) !== end - 1) return false;
+    this.#starts[which] = value + 1;
+    this.#ends[which] = end - 1;
     return true;
   }
-}
-
-/** Copies what is at `start` to `end`. A view of its own costs more than a few bytes. */
-function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
-  if (end - start > 48) to.set(from.subarray(start, end), at);
-  else while (start < end) to[at++] = from[start++]!;
-}
-
-/** Digits of a whole number. */
-function digitsOf(number: number): number {
-  let digits = 1;
-  for (let limit = 10; number >= limit; limit *= 10) digits++;
-  return digits;
 }
 
 function indexOf(names: readonly string[], bytes: Uint8Array, start: number, end: number): number {

@@ -1,7 +1,8 @@
 import type { EventProtocol } from "../eventmesh/wire/mod.ts";
-import type { WheelTarget, WheelTimer } from "../lifecycle/wheel.ts";
+import type { WheelNode } from "../lifecycle/wheel.ts";
 import type { Copy } from "./copy.ts";
-import type { Ask, Holder, Message } from "./message.ts";
+import type { Memory } from "./memory.ts";
+import { type Ask, Message } from "./message.ts";
 import type { RequestBag } from "./request_bag.ts";
 import type { Topic } from "./topics.ts";
 
@@ -22,83 +23,88 @@ export interface RequestOwner {
   expire(request: Request): void;
 }
 
-/** Most requests begin with these, and none may ever stand in them. */
-const noCopies: Copy[] = [];
-const noHolders: Holder[] = [];
-
-/** A request that waits for its answer. */
-export class Request implements Ask, WheelTarget {
-  /** Unique within the broker, rising. */
-  readonly number: number;
+/** What a request is beside its message. */
+export interface RequestOrigin {
+  readonly asker: Asker;
+  /** The requester's own number for it, as it is written again: a number when it came as ten digits. */
+  readonly seq: number | string;
   readonly topic: string;
   readonly protocol: EventProtocol;
-  /** The requester's own number for it, as it is written again: a number when it came as ten digits. */
+  /** Milliseconds until it is given up. */
+  readonly ttl: number;
+}
+
+/** Most requests have one copy, and no others may ever stand in this. */
+const noCopies: Copy[] = [];
+
+/** A request that waits for its answer: a message with the correlation properties in its body. */
+export class Request extends Message implements Ask, WheelNode {
+  /** Unique within the broker, rising. */
+  readonly number: number;
   readonly seq: number | string;
   readonly asker: Asker;
   /** Milliseconds that it was given. */
   readonly ttl: number;
   readonly #owner: RequestOwner;
-  /** With the correlation properties in its body. */
-  message: Message | undefined = undefined;
   home: Topic | undefined = undefined;
-  /** One per group that has responders. */
-  copies: Copy[] = noCopies;
-  /** Who has got it and may answer. */
-  responders: Holder[] = noHolders;
-  timer: WheelTimer | undefined = undefined;
   done = false;
-  /** Its places in the bags of its broker, its requester and its topic. */
-  atBroker = 0;
+  /** How many have got it and may answer. */
+  responders = 0;
+  /** Its places in the bags of its requester and its topic. */
   atAsker = 0;
   atTopic = 0;
+  due = 0;
+  earlier: WheelNode | undefined = undefined;
+  later: WheelNode | undefined = undefined;
+  /** One for each group that has responders. */
+  #copy: Copy | undefined = undefined;
+  #others: Copy[] = noCopies;
 
   constructor(
+    memory: Memory,
+    order: number,
     number: number,
-    topic: string,
-    protocol: EventProtocol,
-    seq: number | string,
-    asker: Asker,
-    ttl: number,
+    { asker, protocol, seq, topic, ttl }: RequestOrigin,
+    body: Uint8Array,
+    pooled: boolean | undefined,
     owner: RequestOwner,
   ) {
+    super(memory, order, topic, protocol, body, pooled);
+    this.ask = this;
     this.number = number;
-    this.topic = topic;
-    this.protocol = protocol;
-    this.seq = seq;
     this.asker = asker;
+    this.seq = seq;
     this.ttl = ttl;
     this.#owner = owner;
   }
 
   /** A group has got a copy. */
   copied(copy: Copy): void {
-    // Mostly the only one, for which a list that grows would be large.
-    if (this.copies === noCopies) this.copies = [copy];
-    else this.copies.push(copy);
+    if (this.#copy === undefined) this.#copy = copy;
+    else if (this.#others === noCopies) this.#others = [copy];
+    else this.#others.push(copy);
   }
 
-  taken(by: Holder): void {
-    if (this.responders === noHolders) this.responders = [by];
-    else this.responders.push(by);
-    by.owed++;
+  /** Calls `look` with every copy. */
+  forEachCopy(look: (copy: Copy) => void): void {
+    if (this.#copy !== undefined) look(this.#copy);
+    for (let i = 0; i < this.#others.length; i++) look(this.#others[i]!);
   }
 
-  returned(by: Holder): void {
-    const at = this.responders.indexOf(by);
-    if (at < 0) return;
-    this.responders = this.responders.toSpliced(at, 1);
-    by.owed--;
+  taken(copy: Copy): void {
+    copy.owed = true;
+    copy.last!.owed++;
+    this.responders++;
   }
 
-  /** Nobody owes an answer any longer. */
-  forgive(): void {
-    const { responders } = this;
-    this.responders = noHolders;
-    for (let i = 0; i < responders.length; i++) responders[i]!.owed--;
+  returned(copy: Copy): void {
+    if (!copy.owed) return;
+    copy.owed = false;
+    copy.last!.owed--;
+    this.responders--;
   }
 
   onDeadline(): void {
-    this.timer = undefined;
     this.#owner.expire(this);
   }
 }

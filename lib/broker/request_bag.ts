@@ -44,29 +44,14 @@ export class RequestBag implements Iterable<Request> {
 
   // By their names: a field whose name is computed is looked for in a table each time.
   #placeOf(request: Request): number {
-    switch (this.#place) {
-      case "atBroker":
-        return request.atBroker;
-      case "atAsker":
-        return request.atAsker;
-      case "atTopic":
-        return request.atTopic;
-    }
+    return this.#place === "atAsker" ? request.atAsker : request.atTopic;
   }
 
   #put(request: Request, at: number): void {
-    switch (this.#place) {
-      case "atBroker":
-        request.atBroker = at;
-        return;
-      case "atAsker":
-        request.atAsker = at;
-        return;
-      case "atTopic":
-        request.atTopic = at;
-    }
+    if (this.#place === "atAsker") request.atAsker = at;
+    else request.atTopic = at;
   }
 }
 
 /** Where a request keeps its place in a bag. */
-export type BagPlace = "atBroker" | "atAsker" | "atTopic";
+export type BagPlace = "atAsker" | "atTopic";

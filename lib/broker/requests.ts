@@ -1,23 +1,15 @@
-import type { EventProtocol } from "../eventmesh/wire/mod.ts";
 import { SequenceTable } from "../flow/table.ts";
 import type { Blocks } from "./blocks.ts";
 import type { Context } from "./context.ts";
+import type { Copy } from "./copy.ts";
 import type { Lane } from "./lane.ts";
 import { COPY_COST } from "./memory.ts";
-import { Message } from "./message.ts";
 import { BUSY, CLOSING, OVERLOAD, refused } from "./refusals.ts";
-import { type Asker, type Reply, Request, type RequestOwner } from "./request.ts";
-import { RequestBag } from "./request_bag.ts";
+import { type Asker, type Reply, Request, type RequestOrigin, type RequestOwner } from "./request.ts";
 import type { Topic, Topics } from "./topics.ts";
 
 /** What a request is made of. */
-export interface RequestOptions {
-  readonly asker: Asker;
-  readonly seq: number | string;
-  readonly topic: string;
-  readonly protocol: EventProtocol;
-  /** Milliseconds until it is given up. */
-  readonly ttl: number;
+export interface RequestOptions extends RequestOrigin {
   /** `encode` takes the memory for the body from these blocks. */
   readonly pooled?: boolean | undefined;
   /** Its body, with the identity by which the reply finds it: a prefix, and a number behind it. */
@@ -28,11 +20,10 @@ export interface RequestOptions {
  * Requests that wait for their answers. Each group with responders gets a copy, and the first reply wins; with no
  * responder a request waits until its time is over for one to come.
  */
-export class Requests implements Iterable<Request>, RequestOwner {
+export class Requests implements RequestOwner {
   readonly #context: Context;
   readonly #topics: Topics;
   readonly #limit: number;
-  readonly #pending: RequestBag = new RequestBag("atBroker");
   // No map: V8 keeps the tables that a map has outgrown as a chain, and with them what they had.
   readonly #byNumber: SequenceTable<Request> = new SequenceTable(16_384);
   /** What every identity begins with: no client that was never sent a request can guess it. */
@@ -46,43 +37,37 @@ export class Requests implements Iterable<Request>, RequestOwner {
   }
 
   get size(): number {
-    return this.#pending.size;
-  }
-
-  [Symbol.iterator](): IterableIterator<Request> {
-    return this.#pending[Symbol.iterator]();
+    return this.#byNumber.size;
   }
 
   /** Takes a request on. Returns why not, if so. */
   open(options: RequestOptions, order: number): string | undefined {
-    const { asker, seq, protocol, topic: name, ttl } = options;
+    const { asker } = options;
     // As many as it leaves for others: however few sessions ask for however much, there is a place for one that has none.
-    if (asker.requests.size >= this.#limit - this.#pending.size) return BUSY;
-    const context = this.#context;
+    if (asker.requests.size >= this.#limit - this.size) return BUSY;
+    const { alarms, memory, time } = this.#context;
     const number = ++this.#count;
-    const request = new Request(number, name, protocol, seq, asker, ttl, this);
-    const { memory } = context;
     const body = options.encode(this.prefix, number, memory.blocks);
-    const message = new Message(memory, order, name, protocol, body, request, options.pooled);
-    const refusal = this.#admit(name, message);
+    const request = new Request(memory, order, number, options, body, options.pooled, this);
+    const { topic: name } = options;
+    const known = this.#topics.get(name);
+    const refusal = this.#admit(known, request);
     if (refusal !== undefined) {
       if (options.pooled === true) memory.blocks.give(body);
       return refusal;
     }
-    request.message = message;
-    message.hold();
+    request.hold();
     this.#byNumber.set(number, request);
-    this.#pending.add(request);
     asker.requests.add(request);
-    request.timer = context.alarms.add(ttl, request);
-    const topic = this.#topics.open(name)!;
+    alarms.set(request, options.ttl, time);
+    const topic = known ?? this.#topics.open(name)!;
     request.home = topic;
     topic.pending.add(request);
     this.#topics.review(topic);
     const { responders } = topic;
     if (responders.length === 1) this.#offer(request, responders[0]!);
     else for (const lane of [...responders]) this.#offer(request, lane);
-    message.settle();
+    request.settle();
     return undefined;
   }
 
@@ -117,10 +102,9 @@ export class Requests implements Iterable<Request>, RequestOwner {
   /** There is a responder in this lane: it gets what nobody else has got. */
   serve(lane: Lane, topic: Topic): void {
     for (const request of topic.pending) {
-      if (request.responders.length > 0 || request.copies.some(({ home, list }) => home === lane && list)) {
-        continue;
-      }
-      this.#offer(request, lane);
+      let has = request.responders > 0;
+      request.forEachCopy(({ home, list }) => has ||= home === lane && list !== undefined);
+      if (!has) this.#offer(request, lane);
     }
   }
 
@@ -134,14 +118,15 @@ export class Requests implements Iterable<Request>, RequestOwner {
 
   /** The broker ends: gives up the requests that no responder has got, or all of them. */
   close(all: boolean): void {
-    for (const request of this.#pending) {
-      if (all || request.responders.length === 0) this.fail(request, CLOSING);
+    const pending = [...this.#topics].flatMap((topic) => [...topic.pending]);
+    for (const request of pending.sort((one, other) => one.number - other.number)) {
+      if (all || request.responders === 0) this.fail(request, CLOSING);
     }
   }
 
   expire(request: Request): void {
     this.#context.tick();
-    const why = request.responders.length > 0 ? "no reply" : "no responder";
+    const why = request.responders > 0 ? "no reply" : "no responder";
     this.fail(request, refused(`request to "${request.topic}" timed out after ${request.ttl} ms: ${why}`));
   }
 
@@ -159,37 +144,38 @@ export class Requests implements Iterable<Request>, RequestOwner {
     return this.#byNumber.get(number);
   }
 
-  #admit(name: string, message: Message): string | undefined {
-    const topic = this.#topics.get(name);
-    if (topic === undefined && !this.#topics.hasRoomFor([name])) return OVERLOAD;
+  #admit(topic: Topic | undefined, request: Request): string | undefined {
+    if (topic === undefined && !this.#topics.hasRoomFor([request.topic])) return OVERLOAD;
     const responders = topic === undefined ? 0 : topic.responders.length;
     if (responders > 0 && topic!.responders.every(isFull)) return BUSY;
-    return message.fits(responders + 1) ? undefined : OVERLOAD;
+    return request.fits(responders + 1) ? undefined : OVERLOAD;
   }
 
   #offer(request: Request, lane: Lane): void {
     if (lane.refuses || !this.#context.memory.hasRoomFor(COPY_COST)) return;
-    const copy = lane.offer(request.message!);
+    const copy = lane.offer(request);
     if (copy !== undefined) request.copied(copy);
   }
 
   #finish(request: Request): void {
     if (request.done) return;
     request.done = true;
-    request.timer?.cancel();
-    request.timer = undefined;
+    this.#context.alarms.clear(request);
     this.#byNumber.take(request.number);
-    this.#pending.remove(request);
     request.asker.requests.remove(request);
-    request.forgive();
-    const { copies } = request;
-    for (let i = 0; i < copies.length; i++) copies[i]!.home.withdraw(copies[i]!, "request");
-    request.message!.release();
+    request.forEachCopy(finishCopy);
+    request.release();
     const topic = request.home!;
     topic.pending.remove(request);
     this.#topics.review(topic);
     this.#context.changed();
   }
+}
+
+/** Nobody owes an answer to it any longer, nor is it pushed to anybody. */
+function finishCopy(copy: Copy): void {
+  copy.message.ask!.returned(copy);
+  copy.home.withdraw(copy, "request");
 }
 
 function isFull(lane: Lane): boolean {

@@ -9,13 +9,14 @@ import type { ListenAddress, ServeOptions } from "../server/mod.ts";
 import { checkServeOptions } from "../server/options.ts";
 import { RunningServer } from "../server/running.ts";
 import type { Broker, SessionSelector } from "./broker.ts";
-import { dispatch } from "./commands.ts";
+import { dispatch, take } from "./commands.ts";
 import { Core } from "./core.ts";
 import { type BrokerInspection, inspectCore, inspectSession } from "./inspect.ts";
 import { LossReport } from "./losses.ts";
 import type { BrokerSettings } from "./options.ts";
 import { EnvelopeReader } from "./reader.ts";
 import { Session, type SessionContext } from "./session.ts";
+import { Turn } from "./turn.ts";
 
 /** A broker on a server: the core does the work, sessions are the connections of the server. */
 export class RunningBroker extends LivingEndpoint implements Broker {
@@ -50,9 +51,11 @@ export class RunningBroker extends LivingEndpoint implements Broker {
         patience: settings.sessionExpiry,
         timers: core.timers,
         spare: new SpareBuffers(),
+        turn: new Turn(),
       },
       reader: new EnvelopeReader(),
       dispatch,
+      take,
       left: (session) => void this.#sessions.delete(session),
     };
     this.#tls = serving.tls !== undefined;

@@ -3,6 +3,7 @@ import {
   type Command,
   encodeRedirect,
   FrameDecoder,
+  type Head,
   type Header,
   type HeaderProperties,
   type Packet,
@@ -35,6 +36,8 @@ export interface SessionContext {
   readonly reader: EnvelopeReader;
   /** Carries out what a packet asks for. */
   dispatch(session: Session, packet: Packet): void;
+  /** The same for a packet without a body, while it is none yet. False: it has to become one. */
+  take(session: Session, head: Head, seqNumber: number): boolean;
   /** A session has ended. */
   left(session: Session): void;
 }
@@ -152,16 +155,24 @@ export class Session implements TransportHandler, ConnectionPart, OutletOwner, P
   }
 
   data(chunk: Uint8Array): void {
+    const context = this.#context;
+    const { turn } = context.outlets;
     this.core.tick();
     this.#heard = this.core.time;
+    turn.hold();
     try {
-      this.#decoder.push(chunk, (packet) => this.#context.dispatch(this, packet));
+      this.#decoder.push(
+        chunk,
+        (packet) => context.dispatch(this, packet),
+        (head, seqNumber) => context.take(this, head, seqNumber),
+      );
     } catch (error) {
       this.#deaf = true;
       if (error instanceof ProtocolError) this.#failure = error;
       throw error;
     } finally {
       this.reader.close();
+      turn.end();
     }
   }
 

@@ -1,7 +1,6 @@
-import { QUOTE } from "../eventmesh/wire/ascii.ts";
 import type { EventProtocol } from "../eventmesh/wire/mod.ts";
 import { type Words, words } from "../eventmesh/wire/words.ts";
-import { equals, type Names, plainEnd } from "./names.ts";
+import type { Names } from "./names.ts";
 import type { JsonSyntax } from "./syntax.ts";
 
 /**
@@ -28,8 +27,12 @@ export interface Shape {
   readonly tail: Uint8Array;
   /** Holes that the reader looks into, in its order; -1 for what is not there. */
   readonly looked: readonly number[];
-  /** Offsets that the reader needs, in pairs: number of a part (the tail is the last one), and offset from its beginning. */
-  readonly places: readonly number[];
+  /** The part that has the place for more properties, the tail being the last one; -1 for none. */
+  readonly part: number;
+  /** Where that is, from its beginning on. */
+  readonly offset: number;
+  /** There are no properties. */
+  readonly empty: boolean;
 }
 
 /** Takes note of the texts of a body while it is read, for a shape of it. */
@@ -58,23 +61,23 @@ export class Sketch {
     bytes: Uint8Array,
     [start, end]: readonly [number, number],
     looked: readonly number[],
-    offsets: readonly number[],
+    { inside, empty }: { readonly inside: number; readonly empty: boolean },
   ): Shape | undefined {
     const count = this.#count;
     if (count === 0 || count > mostHoles) return undefined;
     const begins = [start, ...this.#ends.slice(0, count)];
     const size = begins.reduce((sum, begin, at) => sum + (at < count ? this.#starts[at]! : end) - begin, 0);
     if (size > longest) return undefined;
+    const part = inside === 0 ? -1 : begins.findLastIndex((begin) => begin <= inside);
     return {
       protocol,
       parts: begins.slice(0, count).map((begin, at) => words(bytes, begin, this.#starts[at]!)),
       holes: this.#kinds.slice(0, count),
       tail: bytes.slice(begins[count], end),
       looked: looked.map((at) => at === 0 ? -1 : this.#starts.indexOf(at)),
-      places: offsets.flatMap((offset) => {
-        const part = begins.findLastIndex((begin) => begin <= offset);
-        return [part, offset - begins[part]!];
-      }),
+      part,
+      offset: part < 0 ? 0 : inside - begins[part]!,
+      empty,
     };
   }
 }
@@ -83,6 +86,8 @@ export class Sketch {
 export class Shapes {
   /** The topic of the last body that had a shape. */
   topic = "";
+  /** The same with the quote behind it, if it is not very short. */
+  #quoted: Words | undefined = undefined;
   /** Where the parts of that body begin, its tail included. */
   readonly begins: Int32Array = new Int32Array(mostHoles + 1);
   readonly #names: Names;
@@ -98,13 +103,15 @@ export class Shapes {
   /** The shape of the body at `start` to `end`, if it is a known one. All of the body is looked at. */
   find(protocol: EventProtocol, syntax: JsonSyntax, start: number, end: number): Shape | undefined {
     const known = this.#known;
-    for (let i = 0; i < known.length; i++) {
-      const slot = (this.#last + i) % known.length;
+    let slot = this.#last;
+    for (let tries = known.length; tries > 0; tries--) {
       const shape = known[slot]!;
-      if (shape.protocol !== protocol || !this.#fits(shape, syntax, start, end)) continue;
-      this.#last = slot;
-      this.#misses = 0;
-      return shape;
+      if (shape.protocol === protocol && this.#fits(shape, syntax, start, end)) {
+        this.#last = slot;
+        this.#misses = 0;
+        return shape;
+      }
+      if (++slot === known.length) slot = 0;
     }
     return undefined;
   }
@@ -136,9 +143,9 @@ export class Shapes {
       begins[i] = at;
       const kind = holes[i]!;
       at = kind === "topic"
-        ? this.#topicEnd(syntax.bytes, hole, tailAt)
+        ? this.#topicEnd(syntax, hole, tailAt)
         : kind === "plain"
-        ? plainEnd(syntax.bytes, hole, end)
+        ? syntax.plainEnd(hole, end)
         : syntax.stringEnd(hole, end);
       if (at < hole || (at === hole && kind === "some")) return false;
     }
@@ -147,14 +154,16 @@ export class Shapes {
   }
 
   /** Offset of the quote behind a topic, which is mostly that of the last body; -1 when it has to be parsed to be known. */
-  #topicEnd(bytes: Uint8Array, start: number, tailAt: number): number {
-    const same = start + this.topic.length;
-    if (same > start && same <= tailAt && bytes[same] === QUOTE && equals(this.topic, bytes, start, same)) {
-      return same;
+  #topicEnd(syntax: JsonSyntax, start: number, tailAt: number): number {
+    const quoted = this.#quoted;
+    if (quoted !== undefined && start + quoted.length <= tailAt + 1 && syntax.has(quoted, start)) {
+      return start + quoted.length - 1;
     }
-    const end = plainEnd(bytes, start, tailAt + 1);
+    const { bytes } = syntax;
+    const end = syntax.plainEnd(start, tailAt + 1);
     if (end <= start) return -1;
     this.topic = this.#names.read(bytes, start, end);
+    this.#quoted = end - start < 4 ? undefined : words(bytes, start, end + 1);
     return end;
   }
 }

@@ -11,6 +11,8 @@ const CLOSE_LIST = 0x5d;
 const special = new Uint8Array(256).fill(1, 0, 0x20);
 special[QUOTE] = special[BACKSLASH] = 1;
 
+const HIGH_BITS = 0x80808080 | 0;
+
 /** Objects and lists within one another that are followed. */
 const maxDepth = 32;
 
@@ -28,18 +30,29 @@ export class JsonSyntax {
   /** What is checked. */
   bytes: Uint8Array = NOTHING;
   #view: DataView = NO_VIEW;
+  // Asking the bytes for these takes longer than all that is done with them.
+  #buffer: ArrayBufferLike = NOTHING.buffer;
+  #offset = 0;
 
   /** The bytes that offsets are of, from now on. */
   open(bytes: Uint8Array): void {
     if (this.bytes === bytes) return;
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#buffer = bytes.buffer;
+    this.#offset = bytes.byteOffset;
+    this.#view = new DataView(this.#buffer, this.#offset, bytes.length);
   }
 
   /** Lets go of them. */
   close(): void {
     this.bytes = NOTHING;
+    this.#buffer = NOTHING.buffer;
     this.#view = NO_VIEW;
+  }
+
+  /** A view of those at `start` to `end`. */
+  view(start: number, end: number): Uint8Array {
+    return new Uint8Array(this.#buffer, this.#offset + start, end - start);
   }
 
   /** Whether the bytes at `at` are these. At least four of them must be there. */
@@ -62,20 +75,48 @@ export class JsonSyntax {
   /** Offset of the quote that ends the string whose first character is at `at`; -1 when it is none. */
   stringEnd(at: number, end: number): number {
     const { bytes } = this;
-    const view = this.#view;
     for (;;) {
-      // Eight bytes at a time: most of what is checked is text.
-      const last = end - 8;
-      while (
-        at <= last && !hasSpecial(view.getInt32(at, true)) && !hasSpecial(view.getInt32(at + 4, true))
-      ) at += 8;
-      while (at < end && special[bytes[at]!] === 0) at++;
+      at = this.#specialAt(at, end);
       if (at >= end) return -1;
       if (bytes[at] === QUOTE) return at;
       if (bytes[at] !== BACKSLASH) return -1;
       at = escapeEnd(bytes, at + 1, end);
       if (at < 0) return -1;
     }
+  }
+
+  /** The same for a text that stands for itself: ASCII without escapes. */
+  plainEnd(at: number, end: number): number {
+    const { bytes } = this;
+    const view = this.#view;
+    for (const last = end - 4; at <= last; at += 4) {
+      const word = view.getInt32(at, true);
+      const found = (specials(word) | word) & HIGH_BITS;
+      if (found === 0) continue;
+      at += lowestByte(found);
+      return bytes[at] === QUOTE ? at : -1;
+    }
+    while (at < end && special[bytes[at]!] === 0 && bytes[at]! < 0x80) at++;
+    return at < end && bytes[at] === QUOTE ? at : -1;
+  }
+
+  /** Offset of the first byte from `at` on that is no ordinary one of a string; `end` when there is none. */
+  #specialAt(at: number, end: number): number {
+    const { bytes } = this;
+    const view = this.#view;
+    const last = end - 4;
+    // Most texts are short, and most of what is checked is in long ones.
+    for (const near = Math.min(last, at + 12); at <= near; at += 4) {
+      const found = specials(view.getInt32(at, true)) & HIGH_BITS;
+      if (found !== 0) return at + lowestByte(found);
+    }
+    at = runEnd(view, at, end);
+    for (; at <= last; at += 4) {
+      const found = specials(view.getInt32(at, true)) & HIGH_BITS;
+      if (found !== 0) return at + lowestByte(found);
+    }
+    while (at < end && special[bytes[at]!] === 0) at++;
+    return at;
   }
 
   /** Offset behind the value that begins at `at`; -1 when it is none, or is nested too deep. */
@@ -133,13 +174,29 @@ export class JsonSyntax {
 }
 
 /**
- * Whether one of the four bytes in a word is special. Below 0x20 or a quote is what becomes less than 0x21 when its second
- * bit is flipped; each term sets the high bit of a byte that is, and of none below it that is not.
+ * Has the high bit of a byte set where one of the four in a word is special. Below 0x20 or a quote is what becomes less than
+ * 0x21 when its second bit is flipped; each term sets the high bit of a byte that is, and of none below it that is not: the
+ * lowest bit that is set tells the first of them.
  */
-function hasSpecial(word: number): boolean {
+function specials(word: number): number {
   const control = (word ^ 0x02020202) - 0x21212121;
   const backslash = (word ^ 0x5c5c5c5c) - 0x01010101;
-  return ((control | backslash) & ~word & 0x80808080) !== 0;
+  return (control | backslash) & ~word;
+}
+
+/** Goes on over ordinary bytes, sixteen at a time. A function of its own: in a larger one the calls of its loop stay calls. */
+function runEnd(view: DataView, at: number, end: number): number {
+  for (const last = end - 16; at <= last; at += 16) {
+    const found = specials(view.getInt32(at, true)) | specials(view.getInt32(at + 4, true)) |
+      specials(view.getInt32(at + 8, true)) | specials(view.getInt32(at + 12, true));
+    if ((found & HIGH_BITS) !== 0) break;
+  }
+  return at;
+}
+
+/** Which byte of a word has the lowest bit that is set. */
+function lowestByte(word: number): number {
+  return (31 - Math.clz32(word & -word)) >> 3;
 }
 
 /** Offset behind the escape whose backslash is in front of `at`; -1 when there is no such escape. */

@@ -1,4 +1,4 @@
-import process from "node:process";
+import { atTickEnd } from "../lifecycle/tick.ts";
 
 /** Where bytes go: a transport, as far as an {@linkcode Outbox} needs it. */
 export interface ByteSink {
@@ -29,25 +29,32 @@ export interface OutboxOwner {
   onTick?(): void;
 }
 
+/** Calls `task` with `value` when it is time to write. */
+export type AtEnd = <T>(task: (value: T) => void, value: T) => void;
+
 /** Bytes in the buffer that are handed over without waiting for the end of the tick. */
 const flushMark = 64 * 1_024;
 
 /**
  * Gathers what is written in one tick and hands it to the sink in one write: a system call costs as much for one frame
- * as for a hundred. `process.nextTick` runs when all promises of the tick have had their turn, so a producer that
- * awaits each call is gathered too; a microtask would run between two of its awaits.
+ * as for a hundred. The tick ends when all its promises have had their turn, so a producer that awaits each call is
+ * gathered too, and what is written for an answer leaves with what its caller does next; a microtask would run between
+ * two of its awaits.
  */
 export class Outbox {
   readonly #sink: ByteSink;
   readonly #source: ByteSource;
   readonly #owner: OutboxOwner;
+  readonly #atEnd: AtEnd;
   #scheduled = false;
   #closed = false;
 
-  constructor(sink: ByteSink, source: ByteSource, owner: OutboxOwner) {
+  /** `atEnd`: when it is written out. @default {the end of the tick} */
+  constructor(sink: ByteSink, source: ByteSource, owner: OutboxOwner, atEnd: AtEnd = atTickEnd) {
     this.#sink = sink;
     this.#source = source;
     this.#owner = owner;
+    this.#atEnd = atEnd;
   }
 
   /** Something was written into the buffer. */
@@ -57,7 +64,7 @@ export class Outbox {
     } else if (!this.#scheduled) {
       this.#scheduled = true;
       // With the box as an argument: a function of its own would weigh more than the box.
-      process.nextTick(tick, this);
+      this.#atEnd(tick, this);
     }
   }
 

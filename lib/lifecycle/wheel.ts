@@ -57,10 +57,10 @@ export class TimerWheel {
     return entry;
   }
 
-  /** The same for one that is on no wheel. */
-  set(node: WheelNode, delay: number): void {
+  /** The same for one that is on no wheel. `since`: not from now on, but from a time that the caller has looked at before. */
+  set(node: WheelNode, delay: number, since?: number): void {
     if (delay === Infinity) return;
-    const time = now();
+    const time = since ?? now();
     if (this.#size === 0 && this.#handle === undefined) {
       this.#origin = time;
       this.#tick = 0;
@@ -75,7 +75,7 @@ export class TimerWheel {
     node.due = due;
     this.#slots[slot] = node;
     this.#size++;
-    if (due < this.#wake) this.#arm(due, time);
+    if (due < this.#wake) this.#arm(due, since === undefined ? time : now());
   }
 
   /** Takes the deadline back, if there is one. */

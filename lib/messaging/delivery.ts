@@ -234,7 +234,8 @@ export class Delivery implements MessageOwner {
     this.#regulate();
     if (this.#scheduled || (this.#iterator === undefined && this.#handlers === undefined)) return;
     this.#scheduled = true;
-    queueMicrotask(this.#handOut);
+    // Not `queueMicrotask`, which in Node costs several times as much.
+    void settled.then(this.#handOut);
   }
 
   readonly #handOut = (): void => {
@@ -324,6 +325,7 @@ export class Delivery implements MessageOwner {
 
 /** Messages that handlers which return at once get in one go. */
 const turn = 32;
+const settled = Promise.resolve();
 
 interface Handlers {
   readonly handler: MessageHandler;

@@ -1,4 +1,4 @@
-import process from "node:process";
+import { atTickEnd } from "../lifecycle/tick.ts";
 import type { Link } from "./link.ts";
 
 /** What was written between two PINGs. */
@@ -91,7 +91,7 @@ export class Confirmations {
     this.#scheduled = true;
     // When all promises of the tick have had their turn: one PING serves them all. The wire asks earlier where it writes
     // at the end of this tick anyway; it does not where it has written all of it already.
-    process.nextTick(end, this);
+    atTickEnd(end, this);
   }
 
   /** The connection is gone. */

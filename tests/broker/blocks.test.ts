@@ -15,6 +15,15 @@ describe("blocks of memory", () => {
     }
   });
 
+  it("have the length that is asked for, whatever it was before", () => {
+    const blocks = new Blocks();
+    for (const length of [600, 700, 700, 1_024, 513, 600]) {
+      const one = blocks.take(length);
+      expect(one.length).toBe(length);
+      blocks.give(one);
+    }
+  });
+
   it("are not kept without bound", () => {
     const blocks = new Blocks();
     const many = Array.from({ length: 1_000 }, () => blocks.take(4_096));

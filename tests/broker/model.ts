@@ -1,5 +1,5 @@
 import type { PushCommand, PushSink } from "../../lib/broker/consumer.ts";
-import type { Timers } from "../../lib/broker/context.ts";
+import type { Alarms, Timers } from "../../lib/broker/context.ts";
 import type { Copy } from "../../lib/broker/copy.ts";
 import { Core, type CoreSettings } from "../../lib/broker/core.ts";
 import type { DropCause } from "../../lib/broker/ledger.ts";
@@ -7,11 +7,12 @@ import type { Asker, Reply, Request } from "../../lib/broker/request.ts";
 import { RequestBag } from "../../lib/broker/request_bag.ts";
 import type { Subscriber } from "../../lib/broker/subscriber.ts";
 import { encodeEvent, type SubscriptionMode, type SubscriptionType } from "../../lib/eventmesh/wire/mod.ts";
-import type { WheelTarget } from "../../lib/lifecycle/wheel.ts";
+import type { WheelNode, WheelTarget } from "../../lib/lifecycle/wheel.ts";
 
 /** Deadlines on a clock that goes when it is told to. */
-export class FakeTimers implements Timers {
+export class FakeTimers implements Timers, Alarms {
   time = 0;
+  readonly #nodes: Map<WheelNode, { cancel(): void }> = new Map();
   readonly #set: Set<{ due: number; target: WheelTarget }> = new Set();
 
   get size(): number {
@@ -22,6 +23,15 @@ export class FakeTimers implements Timers {
     const timer = { due: this.time + delay, target };
     if (delay !== Infinity) this.#set.add(timer);
     return { cancel: () => void this.#set.delete(timer) };
+  }
+
+  set(node: WheelNode, delay: number): void {
+    this.#nodes.set(node, this.add(delay, node));
+  }
+
+  clear(node: WheelNode): void {
+    this.#nodes.get(node)?.cancel();
+    this.#nodes.delete(node);
   }
 
   /** Lets so many milliseconds pass, deadline by deadline. */

@@ -25,20 +25,33 @@ function isRead(reader: EnvelopeReader, protocol: EventProtocol, body: Uint8Arra
   if (typeof envelope === "string") throw new Error(`Was read, but ${envelope}`);
   expect(reader.topic).toBe(envelope.topic);
   for (const name of looked) expect(reader.property(name)).toBe(propertyOf(envelope, name));
+  const [id = "", ttl] = [propertyOf(envelope, "correlation99id"), propertyOf(envelope, "ttl")];
+  expect(reader.answered("abc")).toBe(/^abc[1-9][0-9]{0,14}$/.test(id) ? Number(id.slice(3)) : NaN);
+  expect(reader.answered("abcd0")).toBe(/^abcd0[1-9][0-9]{0,14}$/.test(id) ? Number(id.slice(5)) : NaN);
+  expect(reader.ttl).toBe(ttl === undefined ? 0 : /^[1-9][0-9]{0,14}$/.test(ttl) ? Number(ttl) : NaN);
+  expect(new Uint8Array(reader.body)).toEqual(body);
+  const missing = (name: LookedProperty): boolean => propertyOf(envelope, name) === undefined;
   if (reader.extensible) {
-    const [prefix, number, address, ttl, cluster] = [
-      "abc",
-      1_020,
-      "session-7",
-      "3000",
-      'a "b" \u00e4',
-    ] as const;
-    const added = { correlation99id: `${prefix}${number}`, reply99to99client: address, ttl, cluster };
+    expect(missing("correlation99id") && missing("reply99to99client")).toBe(true);
+    const added = {
+      correlation99id: "abc1020",
+      reply99to99client: "session-7",
+      ...(missing("ttl") ? { ttl: "3000" } : {}),
+      ...(missing("cluster") ? { cluster: 'a "b" \u00e4' } : {}),
+    };
+    const result = reader.withProperties("abc", 1_020, "session-7", 3_000, 'a "b" \u00e4', blocks);
+    const wanted = withProperties(protocol, body, added);
     const decoder = new TextDecoder();
-    expect(decoder.decode(reader.withProperties(prefix, number, address, ttl, cluster, blocks)))
-      .toBe(decoder.decode(withProperties(protocol, body, added)));
+    expect(JSON.parse(decoder.decode(result))).toEqual(JSON.parse(decoder.decode(wanted)));
+    // In another order, but the same bytes.
+    expect(sorted(result)).toBe(sorted(wanted));
   }
   return true;
+}
+
+/** Bytes in their order, without white space. */
+function sorted(bytes: Uint8Array): string {
+  return bytes.filter((byte) => byte > 0x20).sort().join();
 }
 
 const usual: Readonly<Record<EventProtocol, object>> = {
@@ -145,6 +158,23 @@ describe.each(["eventmeshmessage", "cloudevents"] as const)("a reader of bodies 
         expect(isRead(reader, protocol, encoder.encode(text))).toBe(true);
         isRead(reader, protocol, encoder.encode(text.replace(`"${value}"`, `"${other}"`)));
       }
+    }
+  });
+
+  it("adds properties to those of a request, whatever is in front of them, and finds the identity of a reply", () => {
+    const reader = new EnvelopeReader();
+    const given = [{}, { ttl: "20" }, { ttl: "020" }, { color: "red" }, {
+      correlation99id: "abc12",
+      color: "red",
+    }];
+    for (let i = 0; i < 60; i++) {
+      const properties = given[i % given.length]!;
+      const text = `${i}`.repeat([1, 200, 3_000][i % 3]!);
+      const body = protocol === "cloudevents"
+        ? { specversion: "1.0", ...properties, id: "1", source: "/", type: "a", subject: "topic", data: text }
+        : { body: text, topic: `topic ${i % 7}`, properties, headers: {} };
+      expect(isRead(reader, protocol, encoder.encode(JSON.stringify(body)))).toBe(true);
+      expect(reader.extensible).toBe(!("correlation99id" in properties));
     }
   });
 

@@ -165,6 +165,14 @@ describe("the end of the broker", () => {
     expect(replies(asker)[1]).toEqual(["begun", "answer"]);
   });
 
+  it("pushes nothing that comes later", () => {
+    const model = new Model();
+    const member = model.listener("g", "t");
+    model.core.pause();
+    expect(model.publish("t", "late")).toBe(undefined);
+    expect([member.texts, model.held]).toEqual([[], 1]);
+  });
+
   it("pushes nothing more", () => {
     const model = new Model({ unackedPerSession: 1 });
     const member = model.listener("g", "t");

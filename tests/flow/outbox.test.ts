@@ -91,6 +91,23 @@ describe("Outbox", () => {
     expect(sink.sizes).toEqual([100]);
   });
 
+  it("gathers what is written for an answer and what whoever has awaited it writes next", async () => {
+    let answer = (): void => {};
+    const answered = new Promise<void>((resolve) => answer = resolve);
+    const next = async (): Promise<void> => {
+      await answered;
+      await undefined;
+      put(2);
+    };
+    void next();
+    setImmediate(() => {
+      put(1);
+      answer();
+    });
+    await turns(2);
+    expect(sink.sizes).toEqual([2]);
+  });
+
   it("gathers several producers that await, and starts afresh in the next tick", async () => {
     const produce = async (): Promise<void> => {
       for (let i = 0; i < 10; i++) {

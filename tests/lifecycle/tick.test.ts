@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { linkAbort } from "../../lib/lifecycle/abort.ts";
+import { atTickEnd } from "../../lib/lifecycle/tick.ts";
 import { TimerWheel } from "../../lib/lifecycle/wheel.ts";
 
 afterEach(() => {
@@ -51,11 +52,30 @@ describe("operations that follow one another by themselves", () => {
   });
 });
 
+describe("the end of a tick", () => {
+  it("comes after all promises, also when it is asked for outside of one", async () => {
+    const done: string[] = [];
+    await endOfTick();
+    setImmediate(() => {
+      atTickEnd((name) => done.push(name), "end");
+      void follow(10, () => undefined, () => {}, () => Promise.resolve()).then(() => done.push("promises"));
+    });
+    await endOfTick();
+    await endOfTick();
+    expect(done).toEqual(["promises", "end"]);
+  });
+});
+
 /** Each begins where the one before was awaited, which has ended in a turn of its own, as with a reply of a peer. */
-async function follow<T>(count: number, begin: () => T, end: (one: T) => void): Promise<void> {
+async function follow<T>(
+  count: number,
+  begin: () => T,
+  end: (one: T) => void,
+  answer: () => Promise<void> = endOfTick,
+): Promise<void> {
   for (let i = 0; i < count; i++) {
     const one = begin();
-    await endOfTick();
+    await answer();
     end(one);
     // Operations are wrapped in promises of others.
     if (i < count - 1) { for (let hop = 0; hop < 10; hop++) await undefined; }

@@ -56,6 +56,18 @@ describe("TimerWheel", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("counts the delay of a node from a time that was looked at before", async () => {
+    const wheel = new TimerWheel();
+    const since = now();
+    let late = NaN;
+    await vi.advanceTimersByTimeAsync(700);
+    const onDeadline = (): unknown => late = now() - since - 1_000;
+    wheel.set({ due: 0, earlier: undefined, later: undefined, onDeadline }, 1_000, since);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(late).toBeGreaterThanOrEqual(0);
+    expect(late).toBeLessThanOrEqual(tick);
+  });
+
   it("does not trust a native timer that fires early", async () => {
     const real = performance.now.bind(performance);
     let lag = 0;

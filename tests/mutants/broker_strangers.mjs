@@ -45,8 +45,8 @@ export default [
   {
     name: "one session may have all requests",
     file: "lib/broker/requests.ts",
-    find: "asker.requests.size >= this.#limit - this.#pending.size",
-    put: "this.#pending.size >= this.#limit",
+    find: "asker.requests.size >= this.#limit - this.size",
+    put: "this.size >= this.#limit",
     tests: ["tests/broker/requests.test.ts"],
   },
 ];

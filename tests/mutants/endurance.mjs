@@ -16,7 +16,7 @@ export default [
   {
     name: "I18: a request that was answered is kept",
     file: "lib/broker/requests.ts",
-    find: "    this.#pending.remove(request);\n",
+    find: "    request.asker.requests.remove(request);\n",
     put: "",
     tests: ["tests/endurance/operations.test.ts"],
   },

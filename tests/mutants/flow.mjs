@@ -229,7 +229,7 @@ export default [
   {
     name: "each frame is a write of its own",
     file: "lib/flow/outbox.ts",
-    find: "process.nextTick(tick, this);",
+    find: "this.#atEnd(tick, this);",
     put: "tick(this);",
     tests: outbox,
   },

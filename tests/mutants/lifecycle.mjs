@@ -78,23 +78,9 @@ export default [
   {
     name: "what is written for an answer leaves without what its caller does next",
     file: "lib/lifecycle/tick.ts",
-    find: "void settled.then(askTick);",
-    put: "askTick();",
+    find: "void settled.then(() => process.nextTick(task, value));",
+    put: "process.nextTick(task, value);",
     tests: ["tests/lifecycle/tick.test.ts", "tests/flow/outbox.test.ts"],
-  },
-  {
-    name: "a task that throws takes the rest of its tick along",
-    file: "lib/lifecycle/tick.ts",
-    find: "if (size > 0 && !asked) ask();",
-    put: "",
-    tests: ["tests/lifecycle/tick.test.ts"],
-  },
-  {
-    name: "a tick that ends inside of its end does everything twice",
-    file: "lib/lifecycle/tick.ts",
-    find: "  if (ending) return;\n",
-    put: "",
-    tests: ["tests/lifecycle/tick.test.ts"],
   },
   {
     name: "an operation is linked to the signal of the one before",
@@ -164,7 +150,7 @@ export default [
   {
     name: "an earlier deadline does not bring the timer forward",
     file: "lib/lifecycle/wheel.ts",
-    find: "if (due < this.#wake) this.#arm(due, time);",
+    find: "if (due < this.#wake) this.#arm(due, since === undefined ? time : now());",
     put: "if (this.#handle === undefined) this.#arm(due, time);",
     tests: wheel,
   },

@@ -31,13 +31,15 @@ export class HeaderCache {
   /** Returns what the header at `start` to `end` says, if an equal one was learnt, and sets `seqNumber` and `digits`. */
   find(view: DataView, start: number, end: number): Head | undefined {
     const known = this.#known;
-    for (let i = 0; i < known.length; i++) {
-      const slot = (this.#last + i) % known.length;
+    let slot = this.#last;
+    for (let tries = known.length; tries > 0; tries--) {
       const candidate = known[slot]!;
-      if (!this.#matches(candidate, view, start, end)) continue;
-      this.#last = slot;
-      this.#misses = 0;
-      return candidate.head;
+      if (this.#matches(candidate, view, start, end)) {
+        this.#last = slot;
+        this.#misses = 0;
+        return candidate.head;
+      }
+      if (++slot === known.length) slot = 0;
     }
     return undefined;
   }
