@@ -165,25 +165,25 @@ export function streamContract(fixture: TransportFixture): void {
       }),
     );
 
-    it(
-      "ends with the error of a handler that throws",
-      test(async (bench) => {
-        const { client, server } = await bench.pair();
-        const failure = new Error("thrown by the handler");
-        server.start({
-          data() {
+    for (const event of ["data", "end"] as const) {
+      it(
+        `ends with the error of a handler that throws at ${event}`,
+        test(async (bench) => {
+          const { client, server } = await bench.pair();
+          const failure = new Error("thrown by the handler");
+          const fail = (): never => {
             throw failure;
-          },
-          end() {},
-          drain() {},
-        });
-        const bystander = await bench.pair();
-        const atBystander = new Recorder(bystander.server).start();
-        client.write(bytesOf("x"));
-        expect(await server.closed).toBe(failure);
-        bystander.client.write(bytesOf("unharmed"));
-        await atBystander.received(8);
-      }),
-    );
+          };
+          server.start({ data() {}, end() {}, drain() {}, [event]: fail });
+          const bystander = await bench.pair();
+          const atBystander = new Recorder(bystander.server).start();
+          client.write(bytesOf("x"));
+          client.end();
+          expect(await server.closed).toBe(failure);
+          bystander.client.write(bytesOf("unharmed"));
+          await atBystander.received(8);
+        }),
+      );
+    }
   });
 }

@@ -181,6 +181,13 @@ export default [
   {
     name: "I13: what a handler of bytes throws ends the process",
     file: "lib/net/socket.ts",
+    find: "      handler.data(chunk);\n    } catch (error) {",
+    put: "      handler.data(chunk);\n    } catch (error) {\n      throw error;",
+    tests: tcp,
+  },
+  {
+    name: "I13: what a handler of an end throws ends the process",
+    file: "lib/net/socket.ts",
     find: "      handler.end();\n      this.#finish();\n    } catch (error) {",
     put: "      handler.end();\n      this.#finish();\n    } catch (error) {\n      throw error;",
     tests: tcp,

@@ -41,14 +41,14 @@ export default [
     file: "lib/process/run.ts",
     find: "  await (signals.forced.aborted ? told : abortable(told, signals.forced).catch(() => {}));\n",
     put: "  void told;\n  void abortable;\n",
-    tests: ["tests/sweep/run.test.ts"],
+    tests: ["tests/process/run.test.ts"],
   },
   {
     name: "I6: a second signal cuts a report off that came after it",
     file: "lib/process/run.ts",
     find: "  await (signals.forced.aborted ? told : abortable(told, signals.forced).catch(() => {}));\n",
     put: "  await abortable(told, signals.forced).catch(() => {});\n",
-    tests: ["tests/sweep/run.test.ts"],
+    tests: ["tests/process/run_limits.test.ts"],
   },
   {
     name: "the exit code does not tell the signal that the caller has made an abort of",

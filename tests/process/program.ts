@@ -1,4 +1,7 @@
-/** A program around `run`: `say` prints a line, `resource` makes something that ends and says so. */
+/**
+ * A program around `run`: `say` prints a line, `resource` makes something that ends and says so, `slowly` is a report that
+ * takes some turns.
+ */
 export function program(main: string, options = "{}"): string {
   return `
     import { run, onProcessSignals } from "gracewire/process";
@@ -8,6 +11,10 @@ export function program(main: string, options = "{}"): string {
     const say = (text) => console.log(text);
     const resource = (name) => ({ async [Symbol.asyncDispose]() { say("freed " + name); } });
     const until = (signal) => new Promise((resolve) => signal.addEventListener("abort", resolve));
+    const slowly = async () => {
+      for (let turn = 0; turn < 20; turn++) await new Promise((go) => setImmediate(go));
+      say("reported");
+    };
     await run(async (scope) => { ${main} }, ${options});
     say("over, listeners: " + (process.listenerCount("SIGINT") + process.listenerCount("SIGTERM")));
   `;

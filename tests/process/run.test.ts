@@ -141,6 +141,11 @@ describe("run", () => {
     expect([fine.code, wrong.code]).toEqual([3, 1]);
   });
 
+  it("is over when its report is", async () => {
+    const { lines } = await runChild(program(`say("main");`, `{ report: slowly }`));
+    expect(lines).toEqual(["main", "reported", "over, listeners: 0"]);
+  });
+
   it("ends in order also when the report throws: exit code 1, and the error on stderr", async () => {
     const { code, lines, stderr } = await runChild(
       program(`scope.use(resource("first"));`, `{ report() { throw new Error("no report"); } }`),

@@ -115,6 +115,22 @@ describe("run, when it does not end by itself", () => {
     expect(lingered).toBeLessThan(soon);
   });
 
+  it("waits for a report that comes after the second signal", async () => {
+    const { lines } = await runChild(
+      program(
+        `
+        scope.defer(() => new Promise(() => {}));
+        scope.draining.addEventListener("abort", () => say("draining"));
+        say("ready");
+        await until(scope.signal);
+      `,
+        "{ report: slowly }",
+      ),
+      { signals: [{ after: "ready", signal: "SIGTERM" }, { after: "draining", signal: "SIGTERM" }] },
+    );
+    expect(lines).toEqual(["ready", "draining", "reported", "over, listeners: 0"]);
+  });
+
   it("waits no longer for a report that hangs when the second signal comes", async () => {
     const { code, lines, lingered } = await runChild(
       program(
