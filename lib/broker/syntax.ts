@@ -1,4 +1,5 @@
 import { BACKSLASH, CLOSE, COLON, COMMA, OPEN, QUOTE, spaceEnd } from "../eventmesh/wire/ascii.ts";
+import { plainEnd } from "../eventmesh/wire/plain.ts";
 import { equal, type Words } from "../eventmesh/wire/words.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -87,17 +88,8 @@ export class JsonSyntax {
 
   /** The same for a text that stands for itself: ASCII without escapes. */
   plainEnd(at: number, end: number): number {
-    const { bytes } = this;
-    const view = this.#view;
-    for (const last = end - 4; at <= last; at += 4) {
-      const word = view.getInt32(at, true);
-      const found = (specials(word) | word) & HIGH_BITS;
-      if (found === 0) continue;
-      at += lowestByte(found);
-      return bytes[at] === QUOTE ? at : -1;
-    }
-    while (at < end && special[bytes[at]!] === 0 && bytes[at]! < 0x80) at++;
-    return at < end && bytes[at] === QUOTE ? at : -1;
+    const found = plainEnd(this.#view, at, end);
+    return found < end && this.bytes[found] === QUOTE ? found : -1;
   }
 
   /** Offset of the first byte from `at` on that is no ordinary one of a string; `end` when there is none. */

@@ -34,16 +34,14 @@ export function linkAbort(signal: AbortSignal, target: AbortTarget): AbortLink {
     return noLink;
   }
   const link = new Link(target);
-  joinSignal(signal, link);
+  fanOutOf(signal).add(link);
   return link;
 }
 
-/** The same for a node that is in no list, and a signal that has not aborted. {@linkcode leaveSignal} takes it off. */
-export function joinSignal(signal: AbortSignal, node: AbortNode): void {
-  fanOutOf(signal).add(node);
-}
-
-/** {@linkcode joinSignal} for many nodes, most of which have the signal of the one before: its list is at hand. */
+/**
+ * Links nodes that are in no list to signals that have not aborted; {@linkcode leaveSignal} takes them off. Most have the
+ * signal of the one before: its list is at hand.
+ */
 export class SignalJoiner {
   #last: FanOut | undefined = undefined;
 
